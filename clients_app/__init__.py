@@ -1,0 +1,1 @@
+"""Heffl Portal: takes a business's clients into Heffl, once each."""
