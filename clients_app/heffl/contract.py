@@ -1,0 +1,660 @@
+"""What Heffl takes and gives: the field table, the payload, the answers.
+
+Pure functions and frozen dataclasses. Nothing here knows HTTP, Django or a clock.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+
+from .errors import ContractError, UnreadableAnswer
+
+Answer: TypeAlias = str | bool | list[str] | None
+_T = TypeVar("_T")
+
+CUSTOM_PREFIX = "cf_"
+MAX_MESSAGE = 500
+MAX_VALUE = 5_000
+MAX_ID = 200
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a string for the message catalogue without needing Django."""
+    return message
+
+
+class ClientType(StrEnum):
+    """The two kinds of client; the values are Heffl's."""
+
+    COMPANY = "company"
+    CONTACT = "contact"
+
+
+class FieldKind(StrEnum):
+    """How an answer looks and which JSON type it becomes."""
+
+    TEXT = "text"
+    LONG_TEXT = "long_text"
+    NUMBER = "number"
+    MONEY = "money"
+    DATE = "date"
+    OPTION = "option"
+    OPTIONS = "options"
+    EMAIL = "email"
+    PHONE = "phone"
+    LINK = "link"
+    YES_NO = "yes_no"
+    COUNTRY = "country"
+
+
+COMPANY = frozenset({ClientType.COMPANY})
+CONTACT = frozenset({ClientType.CONTACT})
+BOTH = COMPANY | CONTACT
+NEITHER: frozenset[ClientType] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of the client form and where its answer goes in the request.
+
+    `name` is the input name, `api_path` the keys that lead to the value in the JSON
+    body, `max_length` our own cap in characters, `minimum` the least number allowed.
+    """
+
+    name: str
+    api_path: tuple[str, ...]
+    kind: FieldKind
+    allowed_for: frozenset[ClientType]
+    required_for: frozenset[ClientType]
+    group: str
+    label: str
+    hint: str = ""
+    max_length: int = 160
+    options: tuple[str, ...] = ()
+    minimum: int | None = None
+
+    @property
+    def column(self) -> str:
+        """Return the header of this field in imports and exports."""
+        return self.name
+
+
+FIELDS: tuple[FieldSpec, ...] = (
+    FieldSpec(
+        name="name",
+        api_path=("name",),
+        kind=FieldKind.TEXT,
+        allowed_for=BOTH,
+        required_for=COMPANY,
+        group="details",
+        label=gettext_noop("Company name"),
+        hint=gettext_noop("As it appears on the trade licence."),
+    ),
+    FieldSpec(
+        name="website",
+        api_path=("website",),
+        kind=FieldKind.LINK,
+        allowed_for=COMPANY,
+        required_for=NEITHER,
+        group="details",
+        label=gettext_noop("Website"),
+        hint=gettext_noop("For example, example.com"),
+        max_length=500,
+    ),
+    FieldSpec(
+        name="first_name",
+        api_path=("firstName",),
+        kind=FieldKind.TEXT,
+        allowed_for=CONTACT,
+        required_for=CONTACT,
+        group="details",
+        label=gettext_noop("First name"),
+    ),
+    FieldSpec(
+        name="last_name",
+        api_path=("lastName",),
+        kind=FieldKind.TEXT,
+        allowed_for=CONTACT,
+        required_for=NEITHER,
+        group="details",
+        label=gettext_noop("Last name"),
+    ),
+    FieldSpec(
+        name="phone",
+        api_path=("phone",),
+        kind=FieldKind.PHONE,
+        allowed_for=CONTACT,
+        required_for=NEITHER,
+        group="details",
+        label=gettext_noop("Phone"),
+        hint=gettext_noop("Include the country code, for example +971 50 123 4567."),
+        max_length=40,
+    ),
+    FieldSpec(
+        name="email",
+        api_path=("email",),
+        kind=FieldKind.EMAIL,
+        allowed_for=CONTACT,
+        required_for=NEITHER,
+        group="details",
+        label=gettext_noop("Email"),
+        max_length=254,
+    ),
+    FieldSpec(
+        name="job_title",
+        api_path=("jobTitle",),
+        kind=FieldKind.TEXT,
+        allowed_for=CONTACT,
+        required_for=NEITHER,
+        group="details",
+        label=gettext_noop("Job title"),
+    ),
+    FieldSpec(
+        name="salutation",
+        api_path=("salutation",),
+        kind=FieldKind.TEXT,
+        allowed_for=CONTACT,
+        required_for=NEITHER,
+        group="details",
+        label=gettext_noop("Salutation"),
+        max_length=40,
+    ),
+    FieldSpec(
+        name="billing_address__country",
+        api_path=("billingAddress", "country"),
+        kind=FieldKind.COUNTRY,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="address",
+        label=gettext_noop("Country"),
+    ),
+    FieldSpec(
+        name="billing_address__address",
+        api_path=("billingAddress", "address"),
+        kind=FieldKind.LONG_TEXT,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="address",
+        label=gettext_noop("Address"),
+        hint=gettext_noop(
+            "Street, building, floor and office. Include the P.O. Box if there is one."
+        ),
+        max_length=500,
+    ),
+    FieldSpec(
+        name="billing_address__landmark",
+        api_path=("billingAddress", "landmark"),
+        kind=FieldKind.TEXT,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="address",
+        label=gettext_noop("Landmark"),
+        hint=gettext_noop("Something nearby, for example opposite the metro station."),
+    ),
+    FieldSpec(
+        name="billing_address__city",
+        api_path=("billingAddress", "city"),
+        kind=FieldKind.TEXT,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="address",
+        label=gettext_noop("City or area"),
+    ),
+    FieldSpec(
+        name="billing_address__state",
+        api_path=("billingAddress", "state"),
+        kind=FieldKind.TEXT,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="address",
+        label=gettext_noop("State or province"),
+    ),
+    FieldSpec(
+        name="billing_address__postal_code",
+        api_path=("billingAddress", "postalCode"),
+        kind=FieldKind.TEXT,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="address",
+        label=gettext_noop("Postal code"),
+        max_length=40,
+    ),
+    FieldSpec(
+        name="tax_number",
+        api_path=("taxNumber",),
+        kind=FieldKind.TEXT,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="more",
+        label=gettext_noop("Tax number"),
+        hint=gettext_noop("15 digits in the UAE, for example 100 1234 5678 9003."),
+        max_length=60,
+    ),
+    FieldSpec(
+        name="opening_balance",
+        api_path=("openingBalance",),
+        kind=FieldKind.MONEY,
+        allowed_for=BOTH,
+        required_for=NEITHER,
+        group="more",
+        label=gettext_noop("Opening balance"),
+        hint=gettext_noop("Amount the client owes you today. 0 or more."),
+        max_length=20,
+        minimum=0,
+    ),
+)
+
+_DISPLAY_NAME = replace(
+    FIELDS[0],
+    label=gettext_noop("Display name"),
+    hint=gettext_noop("Leave empty to use first and last name."),
+)
+
+
+def fields_for(
+    client_type: ClientType, extra: Iterable[FieldSpec] = ()
+) -> tuple[FieldSpec, ...]:
+    """Return the fields of one client type in form order, custom ones last.
+
+    A contact's `name` carries its own wording and closes the details group.
+    """
+    allowed = [spec for spec in FIELDS if client_type in spec.allowed_for]
+    if client_type is ClientType.CONTACT:
+        allowed.remove(FIELDS[0])
+        details = sum(spec.group == "details" for spec in allowed)
+        allowed.insert(details, _DISPLAY_NAME)
+    allowed += [spec for spec in extra if client_type in spec.allowed_for]
+    return tuple(allowed)
+
+
+def build_payload(
+    client_type: ClientType,
+    answers: Mapping[str, Answer],
+    extra: Sequence[FieldSpec] = (),
+) -> dict[str, object]:
+    """Return the JSON object for one new client: only allowed keys, no empty ones.
+
+    Numbers and money are decimal strings ("250.50") and become JSON numbers. An empty
+    answer to a field that the type does not have is ignored; any other answer to such
+    a field, an unknown name, a missing required answer or an answer of the wrong kind
+    raises ContractError.
+    """
+    specs = _known_specs(extra)
+    payload: dict[str, object] = {"type": client_type.value}
+    nested: dict[str, dict[str, object]] = {}
+    for name, answer in answers.items():
+        spec = specs.get(name)
+        if spec is None:
+            raise ContractError(f"Heffl has no field {name!r}", name)
+        value = _json_value(spec, answer)
+        if value is None:
+            continue
+        if client_type not in spec.allowed_for:
+            raise ContractError(f"{name} is not allowed for a {client_type}", name)
+        *parents, key = spec.api_path
+        target = nested.setdefault(parents[0], {}) if parents else payload
+        target[key] = value
+    _check_required(client_type, specs.values(), payload)
+    return payload | nested
+
+
+def encode_payload(payload: Mapping[str, object]) -> bytes:
+    """Return the compact UTF-8 JSON that goes over the wire."""
+    try:
+        text = json.dumps(
+            payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        )
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ContractError("an answer holds a broken character") from None
+
+
+def _known_specs(extra: Sequence[FieldSpec]) -> dict[str, FieldSpec]:
+    specs = {spec.name: spec for spec in FIELDS}
+    for spec in extra:
+        key = spec.api_path[0] if len(spec.api_path) == 1 else ""
+        if not key.startswith(CUSTOM_PREFIX) or key == CUSTOM_PREFIX:
+            raise ContractError(
+                f"a custom field starts with {CUSTOM_PREFIX}", spec.name
+            )
+        if spec.name in specs:
+            raise ContractError(f"two fields are called {spec.name!r}", spec.name)
+        specs[spec.name] = spec
+    return specs
+
+
+def _check_required(
+    client_type: ClientType, specs: Iterable[FieldSpec], payload: Mapping[str, object]
+) -> None:
+    for spec in specs:
+        if client_type in spec.required_for and spec.api_path[0] not in payload:
+            raise ContractError(f"{spec.name} is required", spec.name)
+
+
+# Fifteen significant digits survive the trip through a double unchanged.
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
+
+
+def _json_value(spec: FieldSpec, answer: Answer) -> object | None:
+    """Return the JSON value of one answer, or None when there is nothing to send."""
+    if answer is None:
+        return None
+    if spec.kind is FieldKind.YES_NO:
+        return _checked(spec, answer, bool)
+    if spec.kind is FieldKind.OPTIONS:
+        chosen = _checked(spec, answer, list)
+        return [item for item in chosen if _checked(spec, item, str).strip()] or None
+    text = _checked(spec, answer, str)
+    if not text.strip():
+        return None
+    if spec.kind in {FieldKind.NUMBER, FieldKind.MONEY}:
+        return _number(spec, text.strip())
+    return text
+
+
+def _checked(spec: FieldSpec, answer: object, kind: type[_T]) -> _T:
+    if not isinstance(answer, kind):
+        raise ContractError(f"{spec.name} takes another kind of answer", spec.name)
+    return answer
+
+
+def _number(spec: FieldSpec, text: str) -> int | float:
+    digits = text.replace(".", "").lstrip("-0")
+    if not _DECIMAL.fullmatch(text) or len(digits) > 15:
+        raise ContractError(f"{spec.name} is not a number", spec.name)
+    number = float(text)
+    if spec.minimum is not None and number < spec.minimum:
+        raise ContractError(f"{spec.name} is below {spec.minimum}", spec.name)
+    return int(number) if number.is_integer() else number
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteClient:
+    """A client as Heffl tells it; "" where the answer says nothing."""
+
+    id: str
+    number: str = ""
+    name: str = ""
+    type: str = ""
+    created_at: datetime | None = None
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    phone: str = ""
+    website: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPage:
+    """One page of a client list; `total` only where Heffl counts."""
+
+    items: tuple[RemoteClient, ...]
+    next_cursor: str | None
+    has_more: bool
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why Heffl said no: cleaned words and, when one is meant, our input name."""
+
+    code: str = ""
+    message: str = ""
+    field: str | None = None
+    issues: tuple[tuple[str, str], ...] = ()
+
+
+def read_created(body: bytes) -> RemoteClient:
+    """Read one client; raise UnreadableAnswer without a usable `id`."""
+    return _client(_object(_load(body)))
+
+
+def read_page(body: bytes) -> ClientPage:
+    """Read a client list in any of the three shapes known.
+
+    `{items, nextCursor, hasMore}`, `{items, meta: {pageNo, pageSize, total}}` and
+    `{data, meta: {nextCursor, hasMore}}`. Whoever reads a list to prove that a client
+    is absent must see all of it, so an unknown shape, an entry without an id or "more
+    to come" without a way to it raises UnreadableAnswer.
+    """
+    answer = _object(_load(body))
+    entries = answer.get("items", answer.get("data"))
+    if not isinstance(entries, list):
+        raise UnreadableAnswer("the answer is not a list of clients")
+    items = tuple(_client(_object(entry)) for entry in entries)
+    meta = answer.get("meta", answer)
+    paging = _object(meta)
+    total = _count(paging.get("total"))
+    if {"nextCursor", "hasMore"} & paging.keys():
+        cursor = _cursor(paging.get("nextCursor"))
+        has_more = paging.get("hasMore", cursor is not None)
+        if not isinstance(has_more, bool) or (has_more and cursor is None):
+            raise UnreadableAnswer("the list does not say how it goes on")
+        return ClientPage(items, cursor if has_more else None, has_more, total)
+    page_no, size = _count(paging.get("pageNo")), _count(paging.get("pageSize"))
+    if total is None or page_no is None or not size:
+        raise UnreadableAnswer("the list does not say how it goes on")
+    return ClientPage(items, None, page_no * size < total, total)
+
+
+def is_json_answer(body: bytes) -> bool:
+    """Say whether the body is a JSON object or list at all."""
+    try:
+        return isinstance(_load(body), dict | list)
+    except UnreadableAnswer:
+        return False
+
+
+def _load(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        # 200,000 opening brackets are a RecursionError, not a ValueError.
+        raise UnreadableAnswer("the answer is not JSON", "not_json") from None
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise UnreadableAnswer("the answer is not a JSON object", "not_an_object")
+    return value
+
+
+def _client(answer: Mapping[str, object]) -> RemoteClient:
+    client_id = answer.get("id")
+    if (
+        not isinstance(client_id, str)
+        or not 0 < len(client_id) <= MAX_ID
+        or not client_id.isprintable()
+        or " " in client_id
+    ):
+        raise UnreadableAnswer("the answer has no client id", "no_id")
+    return RemoteClient(
+        id=client_id,
+        number=_text(answer.get("number")),
+        name=_text(answer.get("name")),
+        type=_text(answer.get("type")),
+        created_at=_moment(answer.get("createdAt")),
+        first_name=_text(answer.get("firstName")),
+        last_name=_text(answer.get("lastName")),
+        email=_text(answer.get("email")),
+        phone=_text(answer.get("phone")),
+        website=_text(answer.get("website")),
+        extra=_custom_values(answer),
+    )
+
+
+def _custom_values(answer: Mapping[str, object]) -> dict[str, object]:
+    custom = answer.get("customFields")
+    values = dict(custom) if isinstance(custom, dict) else {}
+    values |= {
+        key: value for key, value in answer.items() if key.startswith(CUSTOM_PREFIX)
+    }
+    return values
+
+
+def _text(value: object) -> str:
+    """Return a cleaned string; a bare number counts as its digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)[:MAX_VALUE]
+    return clean_text(value, MAX_VALUE) if isinstance(value, str) else ""
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
+
+
+def _cursor(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def read_refusal(body: bytes, content_type: str) -> Refusal:
+    """Read why a request was refused, from JSON of either shape or from nothing.
+
+    Never raises: a page of HTML, an empty or a broken body gives an empty Refusal,
+    plain text its own words.
+    """
+    try:
+        answer = _load(body)
+    except UnreadableAnswer:
+        return _plain_refusal(body, content_type)
+    if not isinstance(answer, dict):
+        return Refusal()
+    error = answer.get("error", answer)
+    if isinstance(error, str):
+        error = {"message": error} | answer
+    if not isinstance(error, dict):
+        return Refusal()
+    code = clean_text(error.get("code"), 80)
+    message = clean_text(error.get("message"))
+    issues = _issues(error)
+    for api_field, words in issues:
+        name = input_name(api_field)
+        if name:
+            return Refusal(code, words or message, name, issues)
+    if not message and issues:
+        message = issues[0][1]
+    return Refusal(code, message, field_in_words(message), issues)
+
+
+def looks_like_html(body: bytes, content_type: str) -> bool:
+    """Say whether an answer is a web page rather than the API speaking."""
+    return "html" in content_type.lower() or body.lstrip()[:1] == b"<"
+
+
+def _plain_refusal(body: bytes, content_type: str) -> Refusal:
+    if looks_like_html(body, content_type) or "text/" not in content_type.lower():
+        return Refusal()
+    message = clean_text(body[: 4 * MAX_MESSAGE].decode(errors="replace"))
+    return Refusal("", message, field_in_words(message))
+
+
+def _issues(error: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    details = error.get("details")
+    holder = details if isinstance(details, dict) else error
+    found = holder.get("issues", holder.get("errors"))
+    if not isinstance(found, list):
+        return ()
+    return tuple(
+        (_issue_field(issue), clean_text(issue.get("message")))
+        for issue in found[:50]
+        if isinstance(issue, dict)
+    )
+
+
+def _issue_field(issue: Mapping[str, object]) -> str:
+    path = issue.get("field", issue.get("path"))
+    if isinstance(path, list):
+        path = ".".join(str(part) for part in path if isinstance(part, str | int))
+    return clean_text(path, 200)
+
+
+# C0 and C1 controls, line and paragraph separators, bidi controls, lone surrogates.
+_UNWANTED = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
+)
+# The far end may quote our own key back at us.
+_KEY_SHAPED = re.compile(r"heffl_user_[\x21-\x7e]+")
+
+
+def clean_text(value: object, limit: int = MAX_MESSAGE) -> str:
+    """Return foreign words fit to store and show: one line, no controls, no key."""
+    if not isinstance(value, str):
+        return ""
+    text = _UNWANTED.sub(" ", value[: 4 * limit])
+    return _KEY_SHAPED.sub("heffl_user_***", text).strip()[:limit]
+
+
+_API_NAMES = {".".join(spec.api_path).lower(): spec.name for spec in FIELDS}
+_API_NAMES |= {spec.name: spec.name for spec in FIELDS}
+_API_NAMES |= {spec.api_path[-1].lower(): spec.name for spec in FIELDS}
+
+# Words that a message may use for a field. Where one is part of another ("name" in
+# "first name", "address" in "email address") the longer one is taken.
+_WORDS: dict[str, tuple[str, ...]] = {
+    "name": ("name", "company name", "display name", "client name"),
+    "website": ("website", "website url", "url"),
+    "first_name": ("first name",),
+    "last_name": ("last name", "surname"),
+    "phone": ("phone", "phone number", "mobile", "mobile number", "country code"),
+    "email": ("email", "e-mail", "email address", "e-mail address"),
+    "job_title": ("job title", "position"),
+    "salutation": ("salutation",),
+    "billing_address__country": ("country",),
+    "billing_address__address": ("address", "billing address", "street"),
+    "billing_address__landmark": ("landmark",),
+    "billing_address__city": ("city",),
+    "billing_address__state": ("state",),
+    "billing_address__postal_code": ("postal code", "zip code", "postcode"),
+    "tax_number": ("tax number", "tax id", "vat number", "vat", "trn"),
+    "opening_balance": ("opening balance",),
+}
+_NAME_OF_WORD = _API_NAMES | {
+    word: name for name, words in _WORDS.items() for word in words
+}
+_ANY_WORD = re.compile(
+    r"(?<![\w-])("
+    + "|".join(sorted(map(re.escape, _NAME_OF_WORD), key=len, reverse=True))
+    + r"|cf_\w+)(?![\w-])",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def input_name(api_field: str) -> str | None:
+    """Return our input name for one of Heffl's field paths, or None.
+
+    "email", "body.billingAddress.city", "billingAddress[city]" and "cf_size" all work.
+    """
+    parts = [part for part in re.split(r"[.\[\]/]+", api_field) if part]
+    for start in range(len(parts)):
+        path = ".".join(parts[start:]).lower()
+        if path in _API_NAMES:
+            return _API_NAMES[path]
+        if parts[start].startswith(CUSTOM_PREFIX):
+            return parts[start]
+    return None
+
+
+def field_in_words(message: str) -> str | None:
+    """Return the input name of the one field a message speaks of, else None."""
+    words = _ANY_WORD.findall(message)
+    names = {_NAME_OF_WORD.get(word.lower(), word) for word in words}
+    return names.pop() if len(names) == 1 else None
