@@ -1,0 +1,37 @@
+"""record(): the only writer of AuditEvent. Call it inside the transaction of what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import models
+
+from clients_app.models import AuditEvent, Organisation, User
+
+
+def record(
+    action: str,
+    *,
+    organisation: Organisation | None,
+    actor: User | None = None,
+    actor_label: str = "",
+    about: models.Model | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> AuditEvent:
+    """Note that something happened.
+
+    `action` is dotted lower case ("submission.created"). `actor` is a person;
+    `actor_label` names what acted where no person did ("worker", "command").
+    `detail` may hold names of fields, counts and slugs, never what somebody typed.
+    """
+    reference = getattr(about, "uuid", None) or (about.pk if about is not None else "")
+    return AuditEvent.objects.create(
+        organisation_id=organisation.pk if organisation else None,
+        actor_id=actor.pk if actor else None,
+        actor_label=actor_label,
+        action=action,
+        object_type=about._meta.model_name or "" if about is not None else "",
+        object_id=str(reference),
+        detail=dict(detail or {}),
+    )

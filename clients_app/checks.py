@@ -1,0 +1,65 @@
+"""System checks: what a start or `manage.py check` should say about this installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
+
+from heffl_portal.sqlite_driver import FIXED_IN
+
+
+@register(Tags.database)
+def sqlite_is_sound(**kwargs: Any) -> list[CheckMessage]:
+    """Warn when the SQLite in use can corrupt its write-ahead log (before 3.51.3)."""
+    if connection.vendor != "sqlite":
+        return []
+    from django.db.backends.sqlite3.base import Database
+
+    if Database.sqlite_version_info >= FIXED_IN:
+        return []
+    return [
+        Warning(
+            f"SQLite {Database.sqlite_version} can corrupt its write-ahead log.",
+            hint="Install the pinned requirements: pysqlite3 brings a fixed version.",
+            id="portal.W001",
+        )
+    ]
+
+
+@register(Tags.database)
+def postgresql_is_durable(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a PostgreSQL that may forget what it has acknowledged."""
+    if connection.vendor != "postgresql" or not databases:
+        return []
+    names = ("fsync", "full_page_writes", "synchronous_commit")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)]
+        )
+        off = [name for name, setting in cursor.fetchall() if setting == "off"]
+    if not off:
+        return []
+    return [
+        Error(
+            f"PostgreSQL runs with {', '.join(sorted(off))} off: it may lose clients.",
+            hint="Turn it on in postgresql.conf and restart the server.",
+            id="portal.E001",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def second_factor_is_required(**kwargs: Any) -> list[CheckMessage]:
+    """Warn when nobody needs a second factor in production."""
+    if settings.MFA_REQUIRED_ROLES:
+        return []
+    return [
+        Warning(
+            "MFA_REQUIRED_ROLES is empty: nobody needs a second factor.",
+            hint="Leave it unset (owner,admin) or name the roles that must have one.",
+            id="portal.W002",
+        )
+    ]

@@ -1,0 +1,126 @@
+"""Middleware: one log line per request, security headers, plain fault pages, second factor."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.core.exceptions import TooManyFieldsSent
+from django.db.utils import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from clients_app.models import Membership
+from heffl_portal.log_config import request_id
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+log = logging.getLogger("portal.web")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_QUIET = {"health-alive", "health-ready"}
+
+
+def request_log(get_response: Handler) -> Handler:
+    """Give each request an id and write one line about it: route names, never addresses."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        own = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        token = request_id.set(own)
+        started = time.perf_counter()
+        try:
+            response = get_response(request)
+            match = request.resolver_match
+            route = match.view_name if match else ""
+            if route and route not in _QUIET:
+                log.info(
+                    "request",
+                    extra={
+                        "route": route,
+                        "method": request.method,
+                        "status": response.status_code,
+                        "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                    },
+                )
+            response.headers["X-Request-ID"] = own
+            return response
+        finally:
+            request_id.reset(token)
+
+    return middleware
+
+
+def security_headers(get_response: Handler) -> Handler:
+    """Add the content security policy and its relatives; keep personal data out of caches."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", POLICY)
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
+        )
+        headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return middleware
+
+
+def plain_faults(get_response: Handler) -> Handler:
+    """Answer an unreachable database or an oversized request with a plain page."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_exception(
+        request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        if isinstance(exception, (OperationalError, InterfaceError)):
+            log.error("database unreachable", extra={"reason": type(exception).__name__})
+            response = render(request, "503.html", status=503)
+            response.headers["Retry-After"] = "10"
+            return response
+        if isinstance(
+            exception, (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+        ):
+            return render(request, "413.html", status=413)
+        return None
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
+    return middleware
+
+
+def second_factor(get_response: Handler) -> Handler:
+    """Lead people whose role needs a second factor to setting one up, before anything else."""
+    roles = settings.MFA_REQUIRED_ROLES
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if (
+            roles
+            and request.user.is_authenticated
+            and not request.path.startswith(("/accounts/", "/static/", "/healthz", "/readyz"))
+            and not request.user.authenticator_set.exists()
+            and (
+                request.user.is_staff
+                or Membership.objects.filter(
+                    user=request.user, role__in=roles, suspended_at__isnull=True
+                ).exists()
+            )
+        ):
+            return redirect(reverse("mfa_activate_totp"))
+        return get_response(request)
+
+    return middleware

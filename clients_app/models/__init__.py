@@ -1,0 +1,49 @@
+"""The tables. Import them from here: `from clients_app.models import Submission`."""
+
+from clients_app.models.audit_event import AuditEvent
+from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.organisation import (
+    ApiCredential,
+    ApprovalMode,
+    KeySlot,
+    Membership,
+    Organisation,
+    Role,
+)
+from clients_app.models.submission import (
+    FINAL,
+    NEEDS_PERSON,
+    WAITING,
+    ClientTypeChoice,
+    Lane,
+    Source,
+    Status,
+    Submission,
+)
+from clients_app.models.user import User
+
+__all__ = [
+    "FINAL",
+    "NEEDS_PERSON",
+    "WAITING",
+    "ApiCredential",
+    "ApprovalMode",
+    "AuditEvent",
+    "ClientTypeChoice",
+    "CustomField",
+    "CustomFieldKind",
+    "DeliveryAttempt",
+    "Hold",
+    "HoldReason",
+    "KeySlot",
+    "Lane",
+    "Membership",
+    "Organisation",
+    "RateBudget",
+    "Role",
+    "Source",
+    "Status",
+    "Submission",
+    "User",
+]

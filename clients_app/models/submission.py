@@ -1,0 +1,180 @@
+"""Submission: what was entered, by whom, and how far it got.
+
+This one row is the outbox entry and the line in the history table alike: its status
+lives here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from clients_app.models.organisation import Organisation
+
+
+class Status(models.TextChoices):
+    """How far a submission got. Who may move it where: see clients_app.delivery."""
+
+    PENDING = "PENDING", _("Waiting for approval")
+    QUEUED = "QUEUED", _("Waiting to be sent")
+    SENDING = "SENDING", _("Sending")
+    CREATED = "CREATED", _("Created")
+    NEEDS_FIX = "NEEDS_FIX", _("Needs correcting")
+    UNCERTAIN = "UNCERTAIN", _("Checking with Heffl")
+    REVIEW = "REVIEW", _("Needs a person")
+    REJECTED = "REJECTED", _("Rejected")
+    DROPPED = "DROPPED", _("Dropped")
+
+
+FINAL = (Status.CREATED, Status.REJECTED, Status.DROPPED)
+WAITING = (Status.QUEUED, Status.SENDING, Status.UNCERTAIN)
+NEEDS_PERSON = (Status.PENDING, Status.NEEDS_FIX, Status.REVIEW)
+
+
+class Source(models.TextChoices):
+    """Which door a submission came through."""
+
+    FRONTDESK = "frontdesk", _("Front desk")
+    SIGNUP = "signup", _("Signup page")
+    IMPORT = "import", _("Import")
+
+
+class Lane(models.IntegerChoices):
+    """Who goes first when calls are scarce: a lower number is sent earlier."""
+
+    FRONTDESK = 0
+    SIGNUP = 1
+    IMPORT = 2
+
+
+class ClientTypeChoice(models.TextChoices):
+    """The two types of client the remote API knows."""
+
+    COMPANY = "company", _("Company")
+    CONTACT = "contact", _("Contact")
+
+
+class Submission(models.Model):
+    """One filled form of one organisation."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="submissions"
+    )
+    submission_token = models.CharField(max_length=64)
+
+    type = models.CharField(max_length=8, choices=ClientTypeChoice)
+    answers = models.JSONField()
+    display_name = models.CharField(max_length=330)
+    name_key = models.CharField(max_length=330)
+    match_key = models.CharField(max_length=64)
+    search_text = models.TextField(blank=True)
+
+    source = models.CharField(max_length=10, choices=Source)
+    lane = models.PositiveSmallIntegerField(choices=Lane)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    number = models.CharField(max_length=64, blank=True)
+    heffl_id = models.CharField(max_length=120, blank=True)
+    delivered_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=40, blank=True)
+    problem_field = models.CharField(max_length=80, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    closed_reason = models.CharField(max_length=500, blank=True)
+
+    not_before = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(default=timezone.now)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    safe_failures = models.PositiveIntegerField(default=0)
+    look_first = models.BooleanField(default=False)
+    reconcile_at = models.DateTimeField(null=True)
+    clean_scans = models.PositiveSmallIntegerField(default=0)
+    requeued_once = models.BooleanField(default=False)
+    candidates = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "submission_token"],
+                name="submission_token_once",
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "heffl_id"],
+                condition=~Q(heffl_id=""),
+                name="submission_heffl_id_once",
+            ),
+            models.CheckConstraint(
+                condition=(Q(status="CREATED") & ~Q(heffl_id=""))
+                | (~Q(status="CREATED") & Q(heffl_id="", number="")),
+                name="submission_id_iff_created",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="submission_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="SENDING", lease_until__isnull=False)
+                | (~Q(status="SENDING") & Q(lease_until__isnull=True)),
+                name="submission_lease_iff_sending",
+            ),
+        ]
+        indexes = [
+            # The queue: what an organisation still has to send, best first.
+            models.Index(
+                fields=["organisation", "lane", "id"],
+                condition=Q(status="QUEUED"),
+                name="submission_queue",
+            ),
+            # The sweeper: leases that ran out, look-ups that are due.
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(status="SENDING"),
+                name="submission_lease",
+            ),
+            models.Index(
+                fields=["reconcile_at"],
+                condition=Q(status="UNCERTAIN"),
+                name="submission_reconcile",
+            ),
+            # The history table, by each column that can be sorted.
+            models.Index(
+                fields=["organisation", "-created_at", "-id"], name="submission_added"
+            ),
+            models.Index(
+                fields=["organisation", "name_key", "id"], name="submission_name"
+            ),
+            models.Index(
+                fields=["organisation", "number", "id"], name="submission_number"
+            ),
+            # …and by each filter, still in the order of the table.
+            models.Index(
+                fields=["organisation", "status", "-created_at", "-id"],
+                name="submission_by_status",
+            ),
+            models.Index(
+                fields=["organisation", "type", "-created_at", "-id"],
+                name="submission_by_type",
+            ),
+            models.Index(
+                fields=["organisation", "source", "-created_at", "-id"],
+                name="submission_by_source",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"submission {self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether nothing will change this submission any more."""
+        return self.status in FINAL

@@ -1,0 +1,57 @@
+"""Who is asking, and for which organisation: every page of an organisation starts here.
+
+An organisation one does not belong to is a 404, the same as one that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from clients_app.models import Membership, Role
+
+P = ParamSpec("P")
+MemberView = Callable[Concatenate[HttpRequest, Membership, P], HttpResponseBase]
+
+
+def membership_of(request: HttpRequest, slug: str) -> Membership:
+    """Return the asker's active membership of an organisation. Raises Http404 otherwise."""
+    member = (
+        Membership.objects.select_related("organisation", "user")
+        .filter(
+            organisation__slug=slug, user_id=request.user.pk, suspended_at__isnull=True
+        )
+        .first()
+    )
+    if member is None:
+        raise Http404
+    return member
+
+
+def members_only(
+    role: Role = Role.FRONTDESK,
+) -> Callable[[MemberView[P]], Callable[..., HttpResponseBase]]:
+    """Open a view to members of at least `role`; it receives the membership for the slug.
+
+    Also sets the organisation's time zone for what the page shows.
+    """
+
+    def decorate(view: MemberView[P]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def wrapper(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> Any:
+            member = membership_of(request, slug)
+            if not member.has_role(role):
+                raise PermissionDenied
+            with timezone.override(member.organisation.time_zone):
+                return view(request, member, *args, **kwargs)
+
+        return login_required(wrapper)
+
+    return decorate

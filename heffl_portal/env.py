@@ -1,0 +1,201 @@
+"""The one reader of environment variables. Names everything wrong at once, never a value."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+import dj_email_url
+from environs import EnvError, FileAwareEnv
+
+from heffl_portal.startup import StartupError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]", ".localhost"}
+HINTS = {
+    "SECRET_KEY": "a long random text; `make run` makes one in var/secret_key",
+    "PORTAL_KEYRING": "the key ring; `python manage.py keyring new` prints one",
+}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Every setting that may differ between installations, checked."""
+
+    secret_key: str
+    keyring: str
+    debug: bool
+    allowed_hosts: list[str]
+    https_only: bool
+    database: dict[str, Any]
+    email: dict[str, Any]
+    heffl_api_url: str
+    rate_limit: tuple[int, float]
+    mfa_required_roles: list[str]
+    trusted_proxy_count: int
+    delivery_threads: int
+    metrics_token: str
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address means this machine."""
+    name = host.strip("[]").lower()
+    if name in LOOPBACK_NAMES or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _rate(text: str) -> tuple[int, float]:
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+    if not match or int(match[1]) < 1 or int(match[2]) < 1:
+        raise ValueError("must look like 60/60: calls per seconds, both at least 1")
+    return int(match[1]), float(match[2])
+
+
+def _heffl_url(text: str) -> str:
+    url = text.strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise ValueError("must be an address like https://api.heffl.com/api/v1")
+    if parts.username or parts.password:
+        raise ValueError("must not carry a user name or password")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("must begin with https:// (http:// is for this machine only)")
+    return url
+
+
+def _database(text: str) -> dict[str, Any]:
+    try:
+        config = dict(dj_database_url.parse(text, conn_max_age=600))
+    except Exception:  # noqa: BLE001 - the library's own errors quote the address
+        raise ValueError(
+            "must look like sqlite:///path or postgresql://user@host/name"
+        ) from None
+    engine = str(config["ENGINE"])
+    if engine.endswith("sqlite3"):
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
+            ),
+        }
+    elif engine.endswith("postgresql"):
+        config["CONN_HEALTH_CHECKS"] = True
+        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    else:
+        raise ValueError("must begin with sqlite:// or postgresql://")
+    return config
+
+
+def _email(text: str) -> dict[str, Any]:
+    try:
+        return dict(dj_email_url.parse(text))
+    except Exception:  # noqa: BLE001 - the library's own errors quote the address
+        raise ValueError("must look like smtp+tls://user:password@host:587") from None
+
+
+def _private_file(name: str) -> str | None:
+    """Return the path of a secret that `make run` left in var/, if it is there."""
+    path = VAR_DIR / name
+    try:
+        if path.is_file() and not path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            return str(path)
+    except OSError:
+        return None
+    return None
+
+
+def _secret(env: FileAwareEnv, name: str, fallback: str) -> str:
+    path = _private_file(fallback)
+    default = Path(path).read_text().strip() if path else None
+    if default is None:
+        return str(env.str(name))
+    return str(env.str(name, default=default))
+
+
+def read() -> Environment:
+    """Read and check the environment.
+
+    Raises StartupError with one line for every variable that is missing or malformed.
+    """
+    env = FileAwareEnv(eager=False, strip_whitespace=True)
+    problems: list[str] = []
+
+    def checked(name: str, default: str, parse: Any) -> Any:
+        try:
+            return parse(env.str(name, default=default))
+        except ValueError as error:
+            problems.append(f"{name} {error}")
+            return None
+
+    secret_key = keyring = ""
+    try:
+        secret_key = _secret(env, "SECRET_KEY", "secret_key")
+        keyring = _secret(env, "PORTAL_KEYRING", "keyring")
+    except ValueError as error:  # an unreadable …_FILE
+        problems.append(str(error))
+    debug = env.bool("DEBUG", default=False)
+    hosts = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+    local = bool(hosts) and all(host and is_loopback(host) for host in hosts)
+    https_only = env.bool("HTTPS_ONLY", default=not local)
+    roles = env.list("MFA_REQUIRED_ROLES", default=["owner", "admin"])
+    roles = [role.strip() for role in roles or [] if role.strip()]
+    unknown = set(roles) - {"owner", "admin", "reviewer", "frontdesk"}
+    if unknown:
+        problems.append("MFA_REQUIRED_ROLES may name owner, admin, reviewer, frontdesk")
+    proxies = env.int("TRUSTED_PROXY_COUNT", default=0)
+    threads = env.int("DELIVERY_THREADS", default=4)
+    metrics_token = env.str("METRICS_TOKEN", default="")
+    heffl_api_url = checked(
+        "HEFFL_API_URL", "https://api.heffl.com/api/v1", _heffl_url
+    )
+    rate_limit = checked("HEFFL_RATE_LIMIT", "60/60", _rate)
+    database = checked(
+        "DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}", _database
+    )
+    email = checked("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}", _email)
+    try:
+        env.seal()
+    except EnvError:
+        for name, reasons in env._errors.items():
+            missing = any("not set" in reason for reason in reasons)
+            hint = f" ({HINTS[name]})" if name in HINTS else ""
+            word = "is not set" if missing else "is malformed"
+            problems.append(f"{name} {word}{hint}")
+    if proxies is not None and not 0 <= proxies <= 10:
+        problems.append("TRUSTED_PROXY_COUNT must be between 0 and 10")
+    if threads is not None and not 2 <= threads <= 64:
+        problems.append("DELIVERY_THREADS must be between 2 and 64")
+    if problems:
+        raise StartupError(
+            "these settings need correcting: "
+            + "; ".join(dict.fromkeys(problems))
+            + ". The list of settings is in .env.example."
+        )
+    return Environment(
+        secret_key=secret_key,
+        keyring=keyring,
+        debug=debug,
+        allowed_hosts=hosts,
+        https_only=https_only,
+        database=database,
+        email=email,
+        heffl_api_url=heffl_api_url,
+        rate_limit=rate_limit,
+        mfa_required_roles=roles,
+        trusted_proxy_count=proxies,
+        delivery_threads=threads,
+        metrics_token=metrics_token,
+    )

@@ -1,0 +1,84 @@
+"""Logging as JSON lines. Only listed extras are written, and what looks secret is masked."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+ALLOWED_EXTRAS = (
+    "organisation", "submission", "attempt", "verdict", "phase", "http_status",
+    "reason", "hold", "fingerprint", "route", "method", "status", "duration_ms",
+    "count", "command", "worker", "thread", "user", "action", "code",
+)  # fmt: skip
+
+_MASKS = [
+    (re.compile(r"heffl_user_[\x21-\x7e]+"), "heffl_user_***"),
+    (re.compile(r"(?i)(x-api-key|authorization|cookie|password|token|secret)(\W{1,4})\S+"), r"\1\2***"),
+    (re.compile(r"whsec_\S+"), "whsec_***"),
+    (re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"), "***@***"),
+    (re.compile(r"(?<![\w-])\+?\d[\d ()-]{7,}\d(?![\w-])"), "***number***"),
+]  # fmt: skip
+
+
+def redact(text: str) -> str:
+    """Mask keys, tokens, e-mail addresses and phone numbers in a line of text."""
+    for pattern, mask in _MASKS:
+        text = pattern.sub(mask, text)
+    return text
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON; of an exception its type and frames only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line. The text of an exception is left out: it may hold values."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(
+                timespec="milliseconds"
+            ),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        for key in ALLOWED_EXTRAS:
+            value = record.__dict__.get(key)
+            if value is not None:
+                line[key] = redact(value) if isinstance(value, str) else value
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = record.exc_info[0].__name__
+            line["frames"] = [
+                f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(record.exc_info[2])
+            ]
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def logging_config() -> dict[str, Any]:
+    """Return the dictionary for Django's LOGGING: everything to stderr, as JSON."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "heffl_portal.log_config.JsonFormatter"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        },
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            # Django's own handlers would mail tracebacks; ours leave values out.
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "django.request": {"level": "ERROR"},
+            "django.security": {"level": "WARNING"},
+            "django_tasks": {"level": "WARNING"},
+            "django_tasks_db": {"level": "WARNING"},
+            "urllib3": {"level": "CRITICAL"},
+        },
+    }

@@ -1,0 +1,14 @@
+"""Addresses: sign-in from django-allauth, the site operator's admin, and the portal's own."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("clients_app.urls")),
+]
+handler400 = "clients_app.views.errors.bad_request"
+handler403 = "clients_app.views.errors.forbidden"
+handler404 = "clients_app.views.errors.not_found"
+handler500 = "clients_app.views.errors.server_error"

@@ -1,0 +1,11 @@
+"""The WSGI application, for gunicorn and others."""
+
+import os
+
+from heffl_portal.startup import explained
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heffl_portal.settings")
+with explained():
+    from django.core.wsgi import get_wsgi_application
+
+    application = get_wsgi_application()
