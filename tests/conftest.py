@@ -1,0 +1,113 @@
+"""Three people for every question: the owner, members of lower roles, and an outsider.
+
+`sandbox` is a real stand-in for Heffl on loopback; `connected` gives the organisation a key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from clients_app.models import ApiCredential, Membership, Organisation, Role, User
+from heffl_sandbox import server
+from heffl_sandbox.control import Control
+from tests.factories import MembershipFactory, OrganisationFactory
+
+KEY = "heffl_user_test_0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings):
+    """Pages in tests need no collectstatic run; mail stays in memory."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {
+            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        },
+    }
+
+
+@pytest.fixture
+def organisation(db) -> Organisation:
+    return OrganisationFactory(name="Al Noor Trading", slug="al-noor")
+
+
+def _member(organisation: Organisation, role: Role, email: str) -> Membership:
+    member = MembershipFactory(organisation=organisation, role=role, user__email=email)
+    member.user.set_unusable_password()
+    member.user.save()
+    return member
+
+
+@pytest.fixture
+def owner(organisation) -> Membership:
+    return _member(organisation, Role.OWNER, "owner@al-noor.test")
+
+
+@pytest.fixture
+def admin_member(organisation) -> Membership:
+    return _member(organisation, Role.ADMIN, "admin@al-noor.test")
+
+
+@pytest.fixture
+def reviewer(organisation) -> Membership:
+    return _member(organisation, Role.REVIEWER, "reviewer@al-noor.test")
+
+
+@pytest.fixture
+def frontdesk(organisation) -> Membership:
+    return _member(organisation, Role.FRONTDESK, "desk@al-noor.test")
+
+
+@pytest.fixture
+def outsider(db) -> Membership:
+    """The owner of another organisation."""
+    other = OrganisationFactory(name="Elsewhere", slug="elsewhere")
+    return _member(other, Role.OWNER, "owner@elsewhere.test")
+
+
+@pytest.fixture
+def signed_in() -> Callable[[Membership | User], Client]:
+    """Return a function: person or membership → a browser-like client, signed in."""
+
+    def sign_in(person: Membership | User) -> Client:
+        user = person.user if isinstance(person, Membership) else person
+        client = Client()
+        client.force_login(
+            user, backend="allauth.account.auth_backends.AuthenticationBackend"
+        )
+        return client
+
+    return sign_in
+
+
+@dataclasses.dataclass
+class Sandbox:
+    """A running stand-in: its addresses, its workspace's key, and its controls."""
+
+    base_url: str
+    key: str
+    control: Control
+
+
+@pytest.fixture
+def sandbox(settings) -> Iterator[Sandbox]:
+    running = server.start(keys=[KEY], rate=None)
+    settings.HEFFL_API_URL = running.base_url
+    try:
+        yield Sandbox(running.base_url, KEY, Control(running.control_url))
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def connected(organisation, sandbox) -> ApiCredential:
+    """Give the organisation the stand-in's key, verified."""
+    from clients_app.credentials import seal_new
+    from clients_app.crypto import Secret
+    from django.utils import timezone
+
+    return seal_new(organisation, Secret(sandbox.key), verified_at=timezone.now())
