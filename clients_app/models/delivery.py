@@ -55,13 +55,13 @@ class RateBudget(models.Model):
     fingerprint = models.CharField(max_length=64, unique=True)
     recent = models.JSONField(default=list)
     limit_seen = models.PositiveIntegerField(null=True)
-    remote_left = models.PositiveIntegerField(null=True)
-    remote_left_until = models.FloatField(default=0.0)
     paused_until = models.DateTimeField(null=True)
     desk_seen_at = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True)
     desk_wake_at = models.DateTimeField(null=True)
     failures_in_row = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    last_answer_at = models.DateTimeField(null=True)
     firewalls_in_row = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:

@@ -143,7 +143,7 @@ class Submission(models.Model):
             ),
             models.Index(
                 fields=["reconcile_at"],
-                condition=Q(status="UNCERTAIN"),
+                condition=Q(reconcile_at__isnull=False),
                 name="submission_reconcile",
             ),
             # The history table, by each column that can be sorted.
