@@ -36,7 +36,7 @@ class SealError(Exception):
 
 
 class Secret:
-    """A value that does not show itself: not printed, formatted, compared or pickled."""
+    """A value that does not show itself: not printed, formatted, copied or pickled."""
 
     __slots__ = ("_value",)
 
@@ -56,7 +56,7 @@ class Secret:
         return "Secret(***)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A secret is never pickled")
+        raise TypeError("A secret is never pickled or copied")
 
 
 def _binding(*parts: str) -> bytes:
@@ -69,6 +69,10 @@ def _unbase64(text: str) -> bytes:
     return base64.b64decode(text, altchars=b"-_", validate=True)
 
 
+def _packed(blob: bytes) -> str:
+    return base64.urlsafe_b64encode(blob).decode().rstrip("=")
+
+
 @dataclass(frozen=True, repr=False)
 class KeyRing:
     """Master keys by id. The first seals; every one opens what bears its id."""
@@ -77,6 +81,9 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self.keys)})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A key ring is never pickled or copied")
 
     @classmethod
     def parse(cls, text: str) -> KeyRing:
@@ -102,10 +109,17 @@ class KeyRing:
             try:
                 master = _unbase64(padded + "=" * (-len(padded) % 4))
             except (binascii.Error, ValueError):
-                raise KeyRingError(f"PORTAL_KEYRING key '{kid}' is not base64") from None
+                raise KeyRingError(
+                    f"PORTAL_KEYRING key '{kid}' is not base64"
+                ) from None
             if len(master) != KEY_BYTES:
                 raise KeyRingError(
                     f"PORTAL_KEYRING key '{kid}' is {len(master)} bytes, must be {KEY_BYTES}"
+                )
+            same = [known for known, held in keys.items() if held == master]
+            if same:
+                raise KeyRingError(
+                    f"PORTAL_KEYRING keys '{same[0]}' and '{kid}' are the same key"
                 )
             keys[kid] = master
         return cls(keys)
@@ -133,8 +147,7 @@ class KeyRing:
             value.reveal().encode(),
             _binding(VERSION, kid, purpose, organisation, row),
         )
-        packed = base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
-        return f"{VERSION}.{kid}.{packed}"
+        return f"{VERSION}.{kid}.{_packed(nonce + sealed)}"
 
     def open(self, token: str, *, purpose: str, organisation: str, row: str) -> Secret:
         """Return the secret in a sealed value.
@@ -143,35 +156,50 @@ class KeyRing:
         was sealed for another purpose, organisation or row.
         """
         kid = kid_of(token)
+        binding = _binding(VERSION, kid, purpose, organisation, row)
+        secret = self._opened(token, kid, purpose, binding)
+        if secret is None:
+            raise SealError(f"A value sealed with key '{kid}' does not open here")
+        return secret
+
+    def _opened(
+        self, token: str, kid: str, purpose: str, binding: bytes
+    ) -> Secret | None:
+        """Return the secret, or None. No frame of an error then holds key or value."""
         derived = self._derived(kid, purpose)
         packed = token.split(".", 2)[2]
         try:
             blob = _unbase64(packed + "=" * (-len(packed) % 4))
-            plain = AESGCM(derived).decrypt(
-                blob[:NONCE_BYTES],
-                blob[NONCE_BYTES:],
-                _binding(VERSION, kid, purpose, organisation, row),
-            )
-            return Secret(plain.decode())
+            if _packed(blob) != packed:  # another spelling of the same bytes
+                return None
+            nonce, sealed = blob[:NONCE_BYTES], blob[NONCE_BYTES:]
+            return Secret(AESGCM(derived).decrypt(nonce, sealed, binding).decode())
         except (InvalidTag, ValueError):
-            raise SealError(
-                f"A value sealed with key '{kid}' does not open here"
-            ) from None
+            return None
+
+    def fingerprints(self, value: Secret) -> dict[str, str]:
+        """Return, by key id, a stable mark of a secret (64 hex digits), first key first.
+
+        Equal secrets have equal marks; without the ring a mark tells nothing.
+        """
+        data = value.reveal().encode()
+        return {
+            kid: hmac.new(
+                self._derived(kid, "fingerprint"), data, hashlib.sha256
+            ).hexdigest()
+            for kid in self.keys
+        }
 
     def fingerprint(self, value: Secret) -> str:
-        """Return a stable mark of a secret (64 hex digits): equal secrets, equal marks.
-
-        It is keyed with the ring's first key: `keyring rotate` renews stored marks too.
-        """
-        derived = self._derived(self.sealing_kid, "fingerprint")
-        return hmac.new(derived, value.reveal().encode(), hashlib.sha256).hexdigest()
+        """Return the mark made with the ring's first key, the one to store."""
+        return self.fingerprints(value)[self.sealing_kid]
 
 
 def kid_of(token: str) -> str:
     """Return the id of the key that sealed a value. Raises SealError when malformed."""
     parts = token.split(".")
     if len(parts) != 3 or parts[0] != VERSION or not _KID.fullmatch(parts[1]):
-        raise SealError("A sealed value is malformed")
+        raise SealError("A stored value does not look sealed")
     return parts[1]
 
 
