@@ -218,8 +218,9 @@ def test_fingerprint_depends_on_the_value_and_the_first_key():
     assert keys.fingerprint(Secret(KEY)) == keys.fingerprint(Secret(KEY))
     assert keys.fingerprint(Secret(KEY)) != keys.fingerprint(Secret(KEY + "x"))
     assert keys.fingerprint(Secret(KEY)) == ring("a").fingerprint(Secret(KEY))
-    assert keys.fingerprint(Secret(KEY)) != ring("b", "a").fingerprint(Secret(KEY))
-    assert list(keys.fingerprints(Secret(KEY))) == ["a", "b"]
+    marks = keys.fingerprints(Secret(KEY))
+    assert list(marks) == ["a", "b"]
+    assert marks["a"] != marks["b"]
 
 
 @pytest.mark.parametrize(
