@@ -399,19 +399,9 @@ class ClientPage:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why Heffl said no: cleaned words and, when one is meant, our input name."""
-
-    code: str = ""
-    message: str = ""
-    field: str | None = None
-    issues: tuple[tuple[str, str], ...] = ()
-
-
 def read_created(body: bytes) -> RemoteClient:
     """Read one client; raise UnreadableAnswer without a usable `id`."""
-    return _client(_object(_load(body)))
+    return _client(_object(load_json(body)))
 
 
 def read_page(body: bytes) -> ClientPage:
@@ -422,7 +412,7 @@ def read_page(body: bytes) -> ClientPage:
     is absent must see all of it, so an unknown shape, an entry without an id or "more
     to come" without a way to it raises UnreadableAnswer.
     """
-    answer = _object(_load(body))
+    answer = _object(load_json(body))
     entries = answer.get("items", answer.get("data"))
     if not isinstance(entries, list):
         raise UnreadableAnswer("the answer is not a list of clients")
@@ -445,12 +435,13 @@ def read_page(body: bytes) -> ClientPage:
 def is_json_answer(body: bytes) -> bool:
     """Say whether the body is a JSON object or list at all."""
     try:
-        return isinstance(_load(body), dict | list)
+        return isinstance(load_json(body), dict | list)
     except UnreadableAnswer:
         return False
 
 
-def _load(body: bytes) -> object:
+def load_json(body: bytes) -> object:
+    """Return the JSON value in a body; raise UnreadableAnswer for anything else."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -526,67 +517,6 @@ def _cursor(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def read_refusal(body: bytes, content_type: str) -> Refusal:
-    """Read why a request was refused, from JSON of either shape or from nothing.
-
-    Never raises: a page of HTML, an empty or a broken body gives an empty Refusal,
-    plain text its own words.
-    """
-    try:
-        answer = _load(body)
-    except UnreadableAnswer:
-        return _plain_refusal(body, content_type)
-    if not isinstance(answer, dict):
-        return Refusal()
-    error = answer.get("error", answer)
-    if isinstance(error, str):
-        error = {"message": error} | answer
-    if not isinstance(error, dict):
-        return Refusal()
-    code = clean_text(error.get("code"), 80)
-    message = clean_text(error.get("message"))
-    issues = _issues(error)
-    for api_field, words in issues:
-        name = input_name(api_field)
-        if name:
-            return Refusal(code, words or message, name, issues)
-    if not message and issues:
-        message = issues[0][1]
-    return Refusal(code, message, field_in_words(message), issues)
-
-
-def looks_like_html(body: bytes, content_type: str) -> bool:
-    """Say whether an answer is a web page rather than the API speaking."""
-    return "html" in content_type.lower() or body.lstrip()[:1] == b"<"
-
-
-def _plain_refusal(body: bytes, content_type: str) -> Refusal:
-    if looks_like_html(body, content_type) or "text/" not in content_type.lower():
-        return Refusal()
-    message = clean_text(body[: 4 * MAX_MESSAGE].decode(errors="replace"))
-    return Refusal("", message, field_in_words(message))
-
-
-def _issues(error: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    details = error.get("details")
-    holder = details if isinstance(details, dict) else error
-    found = holder.get("issues", holder.get("errors"))
-    if not isinstance(found, list):
-        return ()
-    return tuple(
-        (_issue_field(issue), clean_text(issue.get("message")))
-        for issue in found[:50]
-        if isinstance(issue, dict)
-    )
-
-
-def _issue_field(issue: Mapping[str, object]) -> str:
-    path = issue.get("field", issue.get("path"))
-    if isinstance(path, list):
-        path = ".".join(str(part) for part in path if isinstance(part, str | int))
-    return clean_text(path, 200)
-
-
 # C0 and C1 controls, line and paragraph separators, bidi controls, lone surrogates.
 _UNWANTED = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
@@ -601,60 +531,3 @@ def clean_text(value: object, limit: int = MAX_MESSAGE) -> str:
         return ""
     text = _UNWANTED.sub(" ", value[: 4 * limit])
     return _KEY_SHAPED.sub("heffl_user_***", text).strip()[:limit]
-
-
-_API_NAMES = {".".join(spec.api_path).lower(): spec.name for spec in FIELDS}
-_API_NAMES |= {spec.name: spec.name for spec in FIELDS}
-_API_NAMES |= {spec.api_path[-1].lower(): spec.name for spec in FIELDS}
-
-# Words that a message may use for a field. Where one is part of another ("name" in
-# "first name", "address" in "email address") the longer one is taken.
-_WORDS: dict[str, tuple[str, ...]] = {
-    "name": ("name", "company name", "display name", "client name"),
-    "website": ("website", "website url", "url"),
-    "first_name": ("first name",),
-    "last_name": ("last name", "surname"),
-    "phone": ("phone", "phone number", "mobile", "mobile number", "country code"),
-    "email": ("email", "e-mail", "email address", "e-mail address"),
-    "job_title": ("job title", "position"),
-    "salutation": ("salutation",),
-    "billing_address__country": ("country",),
-    "billing_address__address": ("address", "billing address", "street"),
-    "billing_address__landmark": ("landmark",),
-    "billing_address__city": ("city",),
-    "billing_address__state": ("state",),
-    "billing_address__postal_code": ("postal code", "zip code", "postcode"),
-    "tax_number": ("tax number", "tax id", "vat number", "vat", "trn"),
-    "opening_balance": ("opening balance",),
-}
-_NAME_OF_WORD = _API_NAMES | {
-    word: name for name, words in _WORDS.items() for word in words
-}
-_ANY_WORD = re.compile(
-    r"(?<![\w-])("
-    + "|".join(sorted(map(re.escape, _NAME_OF_WORD), key=len, reverse=True))
-    + r"|cf_\w+)(?![\w-])",
-    re.ASCII | re.IGNORECASE,
-)
-
-
-def input_name(api_field: str) -> str | None:
-    """Return our input name for one of Heffl's field paths, or None.
-
-    "email", "body.billingAddress.city", "billingAddress[city]" and "cf_size" all work.
-    """
-    parts = [part for part in re.split(r"[.\[\]/]+", api_field) if part]
-    for start in range(len(parts)):
-        path = ".".join(parts[start:]).lower()
-        if path in _API_NAMES:
-            return _API_NAMES[path]
-        if parts[start].startswith(CUSTOM_PREFIX):
-            return parts[start]
-    return None
-
-
-def field_in_words(message: str) -> str | None:
-    """Return the input name of the one field a message speaks of, else None."""
-    words = _ANY_WORD.findall(message)
-    names = {_NAME_OF_WORD.get(word.lower(), word) for word in words}
-    return names.pop() if len(names) == 1 else None

@@ -4,18 +4,18 @@
 of an exception. Pure: an answer and its headers go in, a judgement comes out.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from .contract import RemoteClient
+from .contract import RemoteClient, clean_text, read_created
+from .errors import UnreadableAnswer
+from .headers import RateInfo, pause_seconds, read_rate, remote_date
+from .refusal import Refusal, looks_like_html, read_refusal
 
 T = TypeVar("T")
-
-SHORTEST_WAIT = 1.0
-LONGEST_WAIT = 300.0
-USUAL_WAIT = 60.0
 
 
 class Phase(StrEnum):
@@ -67,16 +67,6 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RateInfo:
-    """What the rate headers said; `reset` and `window` in seconds from the answer."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset: float | None = None
-    window: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of one POST. Holds neither the key nor a body.
 
@@ -122,3 +112,164 @@ class Reading(Generic[T]):
     remote_date: datetime | None = None
     content_type: str = ""
     duration: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the transport saw of one call; lives only until it is judged.
+
+    `fault` is the slug of what broke, "" for a complete answer. Header names are in
+    small letters. `received_at` is our clock, aware.
+    """
+
+    phase: Phase
+    fault: str
+    received_at: datetime
+    duration: float
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """Everything that an Outcome and a failed Reading have in common."""
+
+    verdict: Verdict
+    reason: str
+    refusal: Refusal = Refusal()
+    wait: float | None = None
+
+
+BEFORE_SENDING = {
+    "tls_certificate": Verdict.CONFIGURATION,
+    "key_unreadable": Verdict.KEY_REFUSED,
+    "key_malformed": Verdict.KEY_REFUSED,
+}
+BY_STATUS = {
+    400: Verdict.REFUSED,
+    401: Verdict.KEY_REFUSED,
+    403: Verdict.KEY_REFUSED,
+    404: Verdict.CONFIGURATION,
+    405: Verdict.CONFIGURATION,
+    409: Verdict.REFUSED,
+    410: Verdict.CONFIGURATION,
+    413: Verdict.REFUSED,
+    414: Verdict.REFUSED,
+    415: Verdict.CONFIGURATION,
+    422: Verdict.REFUSED,
+    425: Verdict.RATE_LIMITED,
+    429: Verdict.RATE_LIMITED,
+    431: Verdict.REFUSED,
+    501: Verdict.CONFIGURATION,
+}
+REASONS = {409: "conflict"}
+CREATED_STATUSES = {200, 201}
+
+
+def judge_creation(exchange: Exchange) -> Outcome:
+    """Say what one POST means: created, safe, uncertain, or who has to act."""
+    client = None
+    if exchange.status in CREATED_STATUSES and not exchange.fault:
+        try:
+            client = read_created(exchange.body)
+            judgement = _Judgement(Verdict.CREATED, "created")
+        except UnreadableAnswer as error:
+            judgement = _Judgement(Verdict.UNCERTAIN, error.reason)
+    else:
+        judgement = _judge(exchange)
+    return Outcome(
+        verdict=judgement.verdict,
+        phase=exchange.phase,
+        reason=judgement.reason,
+        status=exchange.status,
+        message=judgement.refusal.message,
+        code=judgement.refusal.code,
+        field=judgement.refusal.field,
+        client=client,
+        wait=judgement.wait,
+        rate=read_rate(exchange.headers, exchange.received_at),
+        remote_date=remote_date(exchange.headers),
+        content_type=_content_type(exchange),
+        duration=exchange.duration,
+    )
+
+
+def judge_reading(exchange: Exchange, read: Callable[[bytes], T]) -> Reading[T]:
+    """Say what one GET brought; `read` turns a 200's body into data.
+
+    `read` raises UnreadableAnswer for a body that it does not know.
+    """
+    data: T | None = None
+    ok = False
+    if exchange.status == 200 and not exchange.fault:
+        try:
+            data = read(exchange.body)
+            ok = True
+            judgement = _Judgement(Verdict.SAFE, "ok")
+        except UnreadableAnswer as error:
+            judgement = _Judgement(Verdict.SAFE, error.reason)
+    else:
+        judgement = _judge(exchange)
+    verdict = judgement.verdict
+    return Reading(
+        ok=ok,
+        verdict=None if ok else _REPEATABLE.get(verdict, verdict),
+        phase=exchange.phase,
+        reason=judgement.reason,
+        data=data,
+        status=exchange.status,
+        message=judgement.refusal.message,
+        code=judgement.refusal.code,
+        field=judgement.refusal.field,
+        wait=judgement.wait,
+        rate=read_rate(exchange.headers, exchange.received_at),
+        remote_date=remote_date(exchange.headers),
+        content_type=_content_type(exchange),
+        duration=exchange.duration,
+    )
+
+
+# A GET changes nothing, so not knowing whether it arrived does no harm.
+_REPEATABLE = {Verdict.UNCERTAIN: Verdict.SAFE}
+
+
+def _judge(exchange: Exchange) -> _Judgement:
+    """Judge every call that did not bring a 200 or 201 in one piece."""
+    status = exchange.status
+    if exchange.fault or status is None:
+        return _judge_fault(exchange.phase, exchange.fault)
+    if 300 <= status < 400:
+        return _Judgement(Verdict.CONFIGURATION, "redirect")
+    reason = REASONS.get(status, f"http_{status}")
+    verdict = BY_STATUS.get(status, Verdict.UNCERTAIN)
+    if verdict is Verdict.UNCERTAIN:
+        return _Judgement(verdict, reason)
+    refusal = read_refusal(exchange.body, _content_type(exchange))
+    if verdict is Verdict.RATE_LIMITED:
+        wait = pause_seconds(exchange.headers, exchange.received_at)
+        return _Judgement(verdict, reason, refusal, wait)
+    if _is_firewall(exchange, refusal):
+        return _Judgement(Verdict.FIREWALL, reason, refusal)
+    return _Judgement(verdict, reason, refusal)
+
+
+def _judge_fault(phase: Phase, fault: str) -> _Judgement:
+    if phase.bytes_may_have_left:
+        return _Judgement(Verdict.UNCERTAIN, fault)
+    return _Judgement(BEFORE_SENDING.get(fault, Verdict.SAFE), fault)
+
+
+def _is_firewall(exchange: Exchange, refusal: Refusal) -> bool:
+    """Say whether something in front of Heffl answered in its place.
+
+    Heffl's own 403 is JSON with a code; a 403 without one is not about the key.
+    """
+    if exchange.status == 403:
+        return not refusal.code
+    html = looks_like_html(exchange.body, _content_type(exchange))
+    return exchange.status == 400 and html
+
+
+def _content_type(exchange: Exchange) -> str:
+    return clean_text(exchange.headers.get("content-type", ""), 100)
