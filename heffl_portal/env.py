@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import stat
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from environs import EnvError, FileAwareEnv
 from heffl_portal.startup import StartupError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+VAR_DIR = Path(os.environ.get("PORTAL_VAR_DIR") or BASE_DIR / "var").absolute()
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]", ".localhost"}
 HINTS = {
     "SECRET_KEY": "a long random text; `make run` makes one in var/secret_key",
@@ -42,6 +43,14 @@ class Environment:
     trusted_proxy_count: int
     delivery_threads: int
     metrics_token: str
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """What gunicorn needs to know: the loopback port and the number of processes."""
+
+    port: int
+    workers: int
 
 
 def is_loopback(host: str) -> bool:
@@ -76,7 +85,7 @@ def _heffl_url(text: str) -> str:
 
 def _database(text: str) -> dict[str, Any]:
     try:
-        config = dict(dj_database_url.parse(text, conn_max_age=600))
+        config: dict[str, Any] = {**dj_database_url.parse(text, conn_max_age=600)}
     except Exception:  # noqa: BLE001 - the library's own errors quote the address
         raise ValueError(
             "must look like sqlite:///path or postgresql://user@host/name"
@@ -158,9 +167,7 @@ def read() -> Environment:
     proxies = env.int("TRUSTED_PROXY_COUNT", default=0)
     threads = env.int("DELIVERY_THREADS", default=4)
     metrics_token = env.str("METRICS_TOKEN", default="")
-    heffl_api_url = checked(
-        "HEFFL_API_URL", "https://api.heffl.com/api/v1", _heffl_url
-    )
+    heffl_api_url = checked("HEFFL_API_URL", "https://api.heffl.com/api/v1", _heffl_url)
     rate_limit = checked("HEFFL_RATE_LIMIT", "60/60", _rate)
     database = checked(
         "DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}", _database
@@ -174,10 +181,13 @@ def read() -> Environment:
             hint = f" ({HINTS[name]})" if name in HINTS else ""
             word = "is not set" if missing else "is malformed"
             problems.append(f"{name} {word}{hint}")
-    if proxies is not None and not 0 <= proxies <= 10:
-        problems.append("TRUSTED_PROXY_COUNT must be between 0 and 10")
-    if threads is not None and not 2 <= threads <= 64:
-        problems.append("DELIVERY_THREADS must be between 2 and 64")
+    ranges: list[tuple[str, int | None, int, int]] = [
+        ("TRUSTED_PROXY_COUNT", proxies, 0, 10),
+        ("DELIVERY_THREADS", threads, 2, 64),
+    ]
+    for name, number, low, high in ranges:
+        if number is not None and not low <= number <= high:
+            problems.append(f"{name} must be between {low} and {high}")
     if problems:
         raise StartupError(
             "these settings need correcting: "
@@ -199,3 +209,19 @@ def read() -> Environment:
         delivery_threads=threads,
         metrics_token=metrics_token,
     )
+
+
+def read_web_server() -> WebServer:
+    """Read PORT and WEB_WORKERS. Raises StartupError when one is malformed."""
+    env = FileAwareEnv(eager=False, strip_whitespace=True)
+    port = env.int("PORT", default=8000)
+    workers = env.int("WEB_WORKERS", default=2)
+    try:
+        env.seal()
+    except EnvError:
+        raise StartupError("PORT and WEB_WORKERS must be whole numbers.") from None
+    if not 1 <= port <= 65535:
+        raise StartupError("PORT must be a number from 1 to 65535.")
+    if not 1 <= workers <= 64:
+        raise StartupError("WEB_WORKERS must be a number from 1 to 64.")
+    return WebServer(port, workers)

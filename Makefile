@@ -1,0 +1,80 @@
+# Heffl Portal. `make run` and `make test` need Python 3.11 or later, make and git; the rest they bring.
+# What comes after ## is what `make help` shows.
+
+PY := .venv/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test soak bench sandbox check fmt format lint types imports migrations \
+	deploy-check secrets pins requirements installed installed-dev
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+run: installed ## start the portal with everything it needs; PORT=8000 moves it
+	@exec $(PY) -m scripts.run
+
+test: installed-dev ## run all tests on SQLite, PostgreSQL and Chromium; ARGS="-k word" for some
+	@exec $(PY) -m scripts.test $(ARGS)
+
+check: installed-dev format lint types imports migrations deploy-check secrets pins ## everything a machine can check without running tests
+	@echo "All checks passed."
+
+soak: installed-dev ## run the long tests that `make test` leaves out
+	$(PY) -m pytest -m soak $(ARGS)
+
+bench: installed-dev ## measure speed beside its floors and print ratios
+	@set -e; for each in benchmarks/[a-z]*.py; do \
+		[ -f "$$each" ] || continue; \
+		name=$${each#benchmarks/}; echo "== $${name%.py}"; \
+		$(PY) -m benchmarks.$${name%.py} $(ARGS); \
+	done
+
+sandbox: installed ## run the local stand-in for Heffl alone, on port 8100
+	@exec $(PY) -m heffl_sandbox --port 8100 $(ARGS)
+
+fmt: installed-dev ## put every file into the one format
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+format: installed-dev
+	$(PY) -m ruff format --check .
+
+lint: installed-dev ## ruff
+	$(PY) -m ruff check .
+
+types: installed-dev ## mypy, strict
+	$(PY) -m mypy
+
+imports: installed-dev ## who may import whom
+	.venv/bin/lint-imports
+
+# The next two look at an installation as production has it, with secrets made for the moment.
+PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES \
+	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	PORTAL_KEYRING="$$($(PY) -c 'import base64, os; print("check:" + base64.b64encode(os.urandom(32)).decode())')" \
+	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
+
+migrations: installed-dev
+	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py makemigrations --check --dry-run
+
+deploy-check: installed-dev
+	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py check --deploy --fail-level WARNING
+
+secrets: installed-dev
+	@$(PY) -m scripts.secret_scan
+
+pins: installed-dev
+	@$(PY) -m scripts.pins
+
+requirements: installed-dev ## pin requirements*.in again, with hashes
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate requirements.in -o requirements.txt
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+
+installed:
+	@scripts/bootstrap.sh requirements.txt
+
+installed-dev:
+	@scripts/bootstrap.sh requirements-dev.txt
