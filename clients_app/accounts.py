@@ -1,23 +1,94 @@
-"""How django-allauth behaves here: no open sign-up, second factors sealed by the key ring."""
+"""Signing in: how django-allauth behaves here, and what of it goes into the audit trail.
+
+There is no open sign-up, a wrong password tells nothing, guessing is throttled per address
+and per network, and second factors are sealed by the key ring.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account.signals import password_changed, password_reset
+from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.ratelimit import respond_429
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 
-from clients_app.crypto import Secret
+from clients_app import audit
+from clients_app.crypto import KeyRing, SealError, Secret, kid_of
+from clients_app.models import User
+
+log = logging.getLogger("portal.accounts")
+LOCKED_FOR = 300
+
+
+class LoginForm(AllauthLoginForm):  # type: ignore[misc]
+    """E-mail and password, named so that password managers know which is which."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        login = self.fields["login"]
+        login.widget.attrs["autocomplete"] = "username"
+        login.error_messages["required"] = _("Enter your email address")
+        login.error_messages["invalid"] = _(
+            "Enter an email address like name@example.com"
+        )
+        self.fields["password"].error_messages["required"] = _("Enter your password")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are made by the organisation, never by a visitor."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("The email or password is not right."),
+        "incorrect_password": _("The password is not right."),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: people are added with `add_member`."""
         return False
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Answer 429 when this address or this network has failed too often."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            response = respond_429(request)
+            response.headers["Retry-After"] = str(LOCKED_FOR)
+            raise ImmediateHttpResponse(response) from None
+
+    def _get_login_attempts_cache_key(
+        self, request: HttpRequest, **credentials: Any
+    ) -> str:
+        """Count per address alone: allauth adds the Host header, which a guesser chooses."""
+        return str(credentials.get("email", "")).strip().lower()
+
+
+def _ring() -> KeyRing:
+    ring: KeyRing = settings.PORTAL_KEYRING
+    return ring
+
+
+def _seal(secret: Secret) -> str:
+    return _ring().seal(secret, purpose="mfa", organisation="", row="")
+
+
+def _open(token: str) -> Secret:
+    return _ring().open(token, purpose="mfa", organisation="", row="")
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
@@ -25,11 +96,120 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def encrypt(self, text: str) -> str:
         """Seal a second factor's secret."""
-        ring: Any = settings.PORTAL_KEYRING
-        return str(ring.seal(Secret(text), purpose="mfa", organisation="", row=""))
+        return _seal(Secret(text))
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Open a second factor's secret. Raises SealError when it was not sealed here."""
-        ring: Any = settings.PORTAL_KEYRING
-        opened = ring.open(encrypted_text, purpose="mfa", organisation="", row="")
-        return str(opened.reveal())
+        """Open a second factor's secret; when the ring cannot, answer with a plain page."""
+        try:
+            return _open(encrypted_text).reveal()
+        except SealError as error:
+            log.error("second factor unreadable", extra={"reason": str(error)})
+            page = render(context.request, "mfa/unreadable.html", status=503)
+            raise ImmediateHttpResponse(page) from None
+
+    def build_totp_svg(self, url: str) -> str:
+        """Return the QR code as an element for the page: black on white, with a name."""
+        svg = str(super().build_totp_svg(url))
+        svg = svg[svg.index("<svg") :]
+        name = _("QR code for your authenticator app")
+        ground = '<rect width="100%" height="100%" fill="#fff"/>'
+        return svg.replace("<svg", f'<svg role="img" aria-label="{name}"', 1).replace(
+            "><path", f">{ground}<path", 1
+        )
+
+
+def _sealed_values(data: Any) -> Iterator[str]:
+    """Yield the sealed strings in what allauth keeps about a second factor."""
+    if isinstance(data, dict):
+        data = list(data.values())
+    if isinstance(data, list):
+        for each in data:
+            yield from _sealed_values(each)
+    elif isinstance(data, str):
+        yield data
+
+
+def _resealed(data: Any) -> Any:
+    """Return the same with every string sealed by the ring's first key."""
+    if isinstance(data, dict):
+        return {name: _resealed(value) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_resealed(value) for value in data]
+    if isinstance(data, str) and kid_of(data) != _ring().sealing_kid:
+        return _seal(_open(data))
+    return data
+
+
+def kids_in_use() -> dict[str, int]:
+    """Count the sealed second factors by the id of the ring key ("?" = malformed)."""
+    counts: dict[str, int] = {}
+    for data in Authenticator.objects.values_list("data", flat=True):
+        for token in _sealed_values(data):
+            try:
+                kid = kid_of(token)
+            except SealError:
+                kid = "?"
+            counts[kid] = counts.get(kid, 0) + 1
+    return counts
+
+
+def unreadable() -> int:
+    """Count the second factors that this ring cannot open."""
+    count = 0
+    for data in Authenticator.objects.values_list("data", flat=True):
+        try:
+            for token in _sealed_values(data):
+                _open(token)
+        except SealError:
+            count += 1
+    return count
+
+
+def reseal_second_factors() -> int:
+    """Seal every second factor with the ring's first key; return how many changed."""
+    return sum(
+        _reseal_factor(pk)
+        for pk in list(Authenticator.objects.values_list("pk", flat=True))
+    )
+
+
+@transaction.atomic
+def _reseal_factor(pk: int) -> bool:
+    factor = Authenticator.objects.select_for_update().filter(pk=pk).first()
+    if factor is None:
+        return False
+    try:
+        data = _resealed(factor.data)
+    except SealError:
+        return False
+    if data == factor.data:
+        return False
+    Authenticator.objects.filter(pk=pk).update(data=data)
+    return True
+
+
+@receiver(user_logged_in)
+def _signed_in(sender: object, user: User, **kwargs: Any) -> None:
+    audit.record("signed_in", organisation=None, actor=user)
+
+
+@receiver(user_login_failed)
+def _sign_in_failed(sender: object, credentials: Any, **kwargs: Any) -> None:
+    email = str(credentials.get("email", "")).strip().lower()
+    about = User.objects.filter(email=email).first()
+    audit.record("sign_in_failed", organisation=None, about=about)
+
+
+@receiver([password_changed, password_reset])
+def _password_changed(sender: object, user: User, **kwargs: Any) -> None:
+    audit.record("password.changed", organisation=None, actor=user)
+
+
+@receiver(authenticator_added)
+def _factor_added(sender: object, user: User, **kwargs: Any) -> None:
+    audit.record("second_factor.added", organisation=None, actor=user)
+
+
+@receiver(authenticator_removed)
+def _factor_removed(sender: object, user: User, **kwargs: Any) -> None:
+    audit.record("second_factor.removed", organisation=None, actor=user)

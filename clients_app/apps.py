@@ -1,4 +1,4 @@
-"""The app's entry in INSTALLED_APPS; loading it registers the system checks."""
+"""The app's entry in INSTALLED_APPS; loading it registers checks and listeners."""
 
 from django.apps import AppConfig
 
@@ -10,5 +10,5 @@ class ClientsAppConfig(AppConfig):
     verbose_name = "Heffl Portal"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from clients_app import checks  # noqa: F401 - registers on import
+        """Register the system checks and the listeners to sign-ins."""
+        from clients_app import accounts, checks  # noqa: F401 - register on import

@@ -186,36 +186,40 @@ def unreadable() -> list[ApiCredential]:
     return found
 
 
-def reseal_all() -> int:
-    """Seal every key with the ring's first key, and renew its mark; return how many.
+def reseal_all() -> tuple[int, list[str]]:
+    """Seal every key with the ring's first key; return how many, and the renewed marks.
 
     Each mark is one short transaction, so this may be stopped and run again at any
     moment while the portal works. Keys that do not open are left as they are.
     """
     marks = ApiCredential.objects.held().values_list("fingerprint", flat=True)
-    return sum(_reseal_mark(mark) for mark in sorted(set(marks)))
+    done = [_reseal_mark(mark) for mark in sorted(set(marks))]
+    return sum(count for count, _new in done), [new for _count, new in done if new]
 
 
 @transaction.atomic
-def _reseal_mark(mark: str) -> int:
+def _reseal_mark(mark: str) -> tuple[int, str | None]:
     done = 0
     renewed = None
+    ring = _ring()
     held = ApiCredential.objects.select_for_update().held().filter(fingerprint=mark)
     for credential in held:
         try:
             key = reveal(credential)
         except SealError:
             continue
-        new_mark = _ring().fingerprint(key)
-        if kid_of(credential.ciphertext) == _ring().sealing_kid and new_mark == mark:
+        new_mark = ring.fingerprint(key)
+        if kid_of(credential.ciphertext) == ring.sealing_kid and new_mark == mark:
             continue
-        done += ApiCredential.objects.filter(
+        changed = ApiCredential.objects.filter(
             pk=credential.pk, ciphertext=credential.ciphertext
         ).update(ciphertext=_seal(credential, key), fingerprint=new_mark)
-        renewed = new_mark
-    if renewed and renewed != mark:
+        done += changed
+        if changed and new_mark != mark:
+            renewed = new_mark
+    if renewed:
         _rename_mark(mark, renewed)
-    return done
+    return done, renewed
 
 
 def _rename_mark(old: str, new: str) -> None:
