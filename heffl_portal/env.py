@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 import dj_email_url
-from environs import EnvError, FileAwareEnv
+from environs import EnvValidationError, FileAwareEnv
 
 from heffl_portal.startup import StartupError
 
@@ -22,7 +22,7 @@ VAR_DIR = Path(os.environ.get("PORTAL_VAR_DIR") or BASE_DIR / "var").absolute()
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]", ".localhost"}
 HINTS = {
     "SECRET_KEY": "a long random text; `make run` makes one in var/secret_key",
-    "PORTAL_KEYRING": "the key ring; `python manage.py keyring new` prints one",
+    "PORTAL_KEYRING": "the key ring; docs/operations.md says how to make the first",
 }
 
 
@@ -175,8 +175,8 @@ def read() -> Environment:
     email = checked("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}", _email)
     try:
         env.seal()
-    except EnvError:
-        for name, reasons in env._errors.items():
+    except EnvValidationError as error:
+        for name, reasons in dict(error.error_messages).items():
             missing = any("not set" in reason for reason in reasons)
             hint = f" ({HINTS[name]})" if name in HINTS else ""
             word = "is not set" if missing else "is malformed"
@@ -218,7 +218,7 @@ def read_web_server() -> WebServer:
     workers = env.int("WEB_WORKERS", default=2)
     try:
         env.seal()
-    except EnvError:
+    except EnvValidationError:
         raise StartupError("PORT and WEB_WORKERS must be whole numbers.") from None
     if not 1 <= port <= 65535:
         raise StartupError("PORT must be a number from 1 to 65535.")
