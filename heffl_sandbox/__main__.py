@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from heffl_sandbox.faults import REGISTRY
 from heffl_sandbox.server import DEFAULT_KEY, Sandbox, start
-from heffl_sandbox.settings import BadSetting
 from heffl_sandbox.store import StoreError, tail_of
 
 
@@ -62,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         sandbox = _start(options)
-    except (StoreError, BadSetting) as error:
+    except (StoreError, ValueError) as error:
         return _fail(str(error))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -14,16 +14,17 @@ from heffl_sandbox import __version__, faults
 from heffl_sandbox.api import ApiError, HefflApi
 from heffl_sandbox.calls import CallLog
 from heffl_sandbox.rate_limit import RateLimiter
-from heffl_sandbox.settings import BadSetting, Settings
+from heffl_sandbox.settings import Settings
 from heffl_sandbox.store import (
     RIGHTS,
     Hook,
     Store,
     Unknown,
     Workspace,
+    check_key,
     iso,
 )
-from heffl_sandbox.validation import UnreadableBody, read_custom_fields, read_json
+from heffl_sandbox.validation import read_custom_fields, read_json
 from heffl_sandbox.webhooks import (
     Webhooks,
     check_secret,
@@ -35,10 +36,6 @@ from heffl_sandbox.wire import Malformed, Request, Response, json_response
 
 PREFIX = "/_sandbox/"
 Body = Mapping[str, object]
-
-
-class _Bad(Exception):
-    """A control call that makes no sense; the message says why."""
 
 
 def require_local(request: Request, peer: str) -> None:
@@ -94,7 +91,7 @@ class Backstage:
             return json_response(error.status, {"message": error.message})
         except Unknown as error:
             return json_response(404, {"message": str(error.args[0])})
-        except (_Bad, BadSetting, faults.BadFault, UnreadableBody) as error:
+        except ValueError as error:  # BadSetting, BadFault and our own, in plain words
             return json_response(400, {"message": str(error)})
 
     def _dispatch(self, request: Request) -> Response:
@@ -107,7 +104,7 @@ class Backstage:
                 raise Malformed(415, "", "Content-Type must be application/json")
             body = read_json(request.body)
             if not isinstance(body, dict):
-                raise _Bad("The body is an object.")
+                raise ValueError("The body is an object.")
             return self._post(name, body)
         if request.method == "DELETE":
             return self._delete(name)
@@ -191,17 +188,16 @@ class Backstage:
         except Unknown:
             identity = f"wsp_{secrets.token_hex(8)}"
             workspace, status = Workspace(identity, name), 201
-        try:
-            fields = read_custom_fields(body.get("custom_fields", {}))
-        except (ValueError, TypeError) as error:
-            raise _Bad(str(error)) from None
+        fields = workspace.custom_fields
+        if "custom_fields" in body:
+            fields = read_custom_fields(body["custom_fields"])
         workspace = replace(
             workspace,
             prefix=_text(body, "prefix", workspace.prefix),
             digits=_whole(body, "digits", workspace.digits, 12),
             unique_names=bool(body.get("unique_names", workspace.unique_names)),
             unique_phones=bool(body.get("unique_phones", workspace.unique_phones)),
-            custom_fields=fields or workspace.custom_fields,
+            custom_fields=fields,
         )
         keys = [_read_key(key) for key in _list(body, "keys")]
         self._store.save_workspace(workspace)
@@ -279,10 +275,7 @@ class Backstage:
         workspace = self._store.workspace(_text(body, "workspace", required=True))
         moment = None
         if body.get("created_at") is not None:
-            try:
-                moment = datetime.fromisoformat(str(body["created_at"])).timestamp()
-            except (ValueError, OverflowError):
-                raise _Bad("created_at is an ISO 8601 date and time.") from None
+            moment = _moment(body["created_at"])
         client = self._api.create(
             workspace,
             body.get("client"),
@@ -294,7 +287,7 @@ class Backstage:
     def _call_list(self, arguments: Mapping[str, str]) -> object:
         since = arguments.get("since", "0")
         if not (since.isascii() and since.isdigit() and len(since) < 16):
-            raise _Bad("since is the number of a call.")
+            raise ValueError("since is the number of a call.")
         workspace = self._workspace_or_all(arguments)
         calls = self._calls.list(
             since=int(since), workspace=workspace.name if workspace else ""
@@ -325,44 +318,48 @@ class Backstage:
         workspace = self._store.workspace(_text(body, "workspace", required=True))
         envelope = _text(body, "envelope", "payload")
         if envelope not in ("payload", "data"):
-            raise _Bad("envelope is payload or data.")
+            raise ValueError("envelope is payload or data.")
         url = _text(body, "url", required=True)
         secret = _text(body, "secret", new_secret())
-        try:
-            check_url(url)
-            check_secret(secret)
-        except ValueError as error:
-            raise _Bad(str(error)) from None
+        check_url(url)
+        check_secret(secret)
         identity = f"whk_{secrets.token_hex(8)}"
         self._store.add_hook(Hook(identity, workspace.id, url, secret, envelope))
         self._webhooks.forget_hooks()
         return 201, {"id": identity, "secret": secret}
 
 
+def _moment(value: object) -> float:
+    try:
+        return datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("created_at is an ISO 8601 date and time.") from None
+
+
 def _only(body: Body, names: str) -> None:
     unknown = set(body) - set(names.split())
     if unknown:
-        raise _Bad(f"There is no {min(unknown)!r} here.")
+        raise ValueError(f"There is no {min(unknown)!r} here.")
 
 
 def _text(body: Body, name: str, default: str = "", *, required: bool = False) -> str:
     value = body.get(name, default)
     if not isinstance(value, str) or (required and not value.strip()):
-        raise _Bad(f"{name} is a text.")
+        raise ValueError(f"{name} is a text.")
     return value
 
 
 def _whole(body: Body, name: str, default: int, most: int) -> int:
     value = body.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise _Bad(f"{name} is a whole number between 1 and {most}.")
+        raise ValueError(f"{name} is a whole number between 1 and {most}.")
     return value
 
 
 def _list(body: Body, name: str) -> Sequence[object]:
     value = body.get(name, [])
     if not isinstance(value, list):
-        raise _Bad(f"{name} is a list.")
+        raise ValueError(f"{name} is a list.")
     return value
 
 
@@ -370,11 +367,10 @@ def _read_key(value: object) -> tuple[str, tuple[str, ...]]:
     if isinstance(value, str):
         value = {"key": value}
     if not isinstance(value, dict) or not set(value) <= {"key", "rights"}:
-        raise _Bad('A key is a text or {"key", "rights"}.')
+        raise ValueError('A key is a text or {"key", "rights"}.')
     key = _text(value, "key", required=True)
-    if not (key.isascii() and key.isprintable()) or key != key.strip():
-        raise _Bad("A key is printable ASCII without blanks around it.")
+    check_key(key)
     rights = value.get("rights", list(RIGHTS))
     if not isinstance(rights, list) or any(right not in RIGHTS for right in rights):
-        raise _Bad(f"rights is a list of: {', '.join(RIGHTS)}.")
+        raise ValueError(f"rights is a list of: {', '.join(RIGHTS)}.")
     return key, tuple(str(right) for right in rights)

@@ -46,7 +46,7 @@ th, td { padding: 8px 16px; border-top: 1px solid var(--line); vertical-align: t
 td { overflow-wrap: anywhere; }
 .number, .code { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .number { font-weight: 600; }
-summary { cursor: pointer; color: var(--mark); font-size: 14px; }
+summary { cursor: pointer; color: var(--mark); font-size: 14px; line-height: 24px; }
 section > details { padding: 0 0 16px; }
 section > details > summary { padding: 0 16px; }
 summary:focus-visible, a:focus-visible { outline: 2px solid var(--mark);
@@ -79,8 +79,7 @@ def render(
     parts = [_workspace(store, one, number) for one in store.workspaces()]
     parts.append(_calls(calls.list(newest=_LAST_CALLS)))
     parts.append(_faults(queue))
-    total = store.count()
-    clients = "1 client" if total == 1 else f"{total} clients"
+    clients = _clients(store.count())
     body = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -90,6 +89,10 @@ def render(
         f"</header><main>{''.join(parts)}</main></body></html>"
     )
     return Response(200, body.encode(), "text/html; charset=utf-8", dict(_HEADERS))
+
+
+def _clients(total: int) -> str:
+    return "1 client" if total == 1 else f"{total} clients"
 
 
 def _page_number(text: str) -> int:
@@ -104,7 +107,7 @@ def _workspace(store: Store, workspace: Workspace, number: int) -> str:
         f"…{key.tail}{' (revoked)' if key.revoked else ''}"
         for key in store.keys_of(workspace)
     ]
-    about = f"{total} clients · keys ending in {', '.join(keys) or 'none'}"
+    about = f"{_clients(total)} · keys ending in {', '.join(keys) or 'none'}"
     if clients:
         rows = "".join(_client(client) for client in clients)
         table = _table(("Number", "Name", "Type", "Created", "Received"), rows)
@@ -125,10 +128,11 @@ def _table(names: Sequence[str], rows: str) -> str:
 
 def _client(client: Client) -> str:
     received = json.dumps(client.received, ensure_ascii=False, indent=2)
+    created = iso(client.created_at)[:19].replace("T", " ") + " UTC"
     return (
         f'<tr><td class="number">{escape(client.number)}</td>'
         f"<td>{escape(client.name)}</td><td>{escape(client.type)}</td>"
-        f'<td class="soft">{escape(iso(client.created_at))}</td>'
+        f'<td class="soft">{escape(created)}</td>'
         f"<td><details><summary>JSON</summary><pre>{escape(received)}</pre>"
         "</details></td></tr>"
     )

@@ -22,7 +22,7 @@ from heffl_sandbox.control import Control
 from heffl_sandbox.faults import Exchange, FaultQueue, Rule, Stage
 from heffl_sandbox.rate_limit import RateLimiter
 from heffl_sandbox.settings import Settings, parse_rate
-from heffl_sandbox.store import Key, Store, Unknown, Workspace
+from heffl_sandbox.store import Key, Store, Unknown, Workspace, check_key
 from heffl_sandbox.webhooks import Webhooks
 from heffl_sandbox.wire import (
     Connection,
@@ -34,7 +34,7 @@ from heffl_sandbox.wire import (
     parse_head,
 )
 
-DEFAULT_KEY = "heffl_user_sandbox_demo_key"
+DEFAULT_KEY = "heffl_user_sandbox_4f7a"
 MAX_THREADS = 64
 _CROWDED = 40  # from here on connections are not kept open between requests
 _MAX_HELD = 48  # faults that keep a thread waiting; the rest stays free for others
@@ -149,8 +149,9 @@ class Sandbox:
     def _accept_one(self) -> None:
         try:
             sock, address = self._listener.accept()
-        except OSError:
+        except OSError:  # gone again already, or no file handle left
             self._free.release()
+            self._stopping.wait(0.01)
             return
         sock.setblocking(True)
         connection = Connection(sock, str(address[0]))
@@ -328,8 +329,10 @@ def start(
     """Start a sandbox in threads of this process and return it, listening.
 
     `port` 0 picks a free one; `rate` None means no limit; `latency` is seconds.
-    Raises OSError (port in use), StoreError (data file) or BadSetting.
+    Raises OSError (port in use), StoreError (data file) or ValueError (the rest).
     """
+    for key in keys:
+        check_key(key)
     settings = Settings(rate=parse_rate(rate))
     settings.change({"window": window, "latency": latency})
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

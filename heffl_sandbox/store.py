@@ -120,6 +120,12 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
+def check_key(key: str) -> None:
+    """Raise ValueError, in plain words, unless this can travel in a header."""
+    if not key or not (key.isascii() and key.isprintable()) or key != key.strip():
+        raise ValueError("A key is printable ASCII without blanks around it.")
+
+
 def tail_of(key: str) -> str:
     """Return the last four characters, or nothing of a very short key."""
     return key[-4:] if len(key) >= 12 else "****"
