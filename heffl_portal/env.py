@@ -6,9 +6,10 @@ import ipaddress
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -176,7 +177,8 @@ def read() -> Environment:
     try:
         env.seal()
     except EnvValidationError as error:
-        for name, reasons in dict(error.error_messages).items():
+        by_name = cast("Mapping[str, list[str]]", error.error_messages)
+        for name, reasons in by_name.items():
             missing = any("not set" in reason for reason in reasons)
             hint = f" ({HINTS[name]})" if name in HINTS else ""
             word = "is not set" if missing else "is malformed"
