@@ -4,6 +4,13 @@
 PY := .venv/bin/python
 ARGS ?=
 
+# What looks at the settings sees an installation as production has it, with secrets made
+# for the moment.
+PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES \
+	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
+	PORTAL_KEYRING="$$($(PY) -c 'import base64, os; print("check:" + base64.b64encode(os.urandom(32)).decode())')" \
+	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
+
 .DEFAULT_GOAL := help
 .PHONY: help run test soak bench sandbox check fmt format lint types imports migrations \
 	deploy-check secrets pins requirements installed installed-dev
@@ -44,16 +51,10 @@ lint: installed-dev ## ruff
 	$(PY) -m ruff check .
 
 types: installed-dev ## mypy, strict
-	$(PY) -m mypy
+	@$(PRODUCTION) $(PY) -m mypy
 
 imports: installed-dev ## who may import whom
 	.venv/bin/lint-imports
-
-# The next two look at an installation as production has it, with secrets made for the moment.
-PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES \
-	SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')" \
-	PORTAL_KEYRING="$$($(PY) -c 'import base64, os; print("check:" + base64.b64encode(os.urandom(32)).decode())')" \
-	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
 
 migrations: installed-dev
 	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py makemigrations --check --dry-run

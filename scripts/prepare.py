@@ -98,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", action="store_true")
     parser.add_argument("--renew", action="store_true")
+    parser.add_argument("--static-only", action="store_true")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heffl_portal.settings")
     from heffl_portal.startup import explained
@@ -106,8 +107,9 @@ def main() -> None:
         import django
 
         django.setup()
-        migrate()
         collect_static()
+        if not options.static_only:
+            migrate()
         if options.demo:
             make_demo(renew=options.renew)
 

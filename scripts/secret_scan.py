@@ -9,7 +9,10 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # A value that announces itself as made up may stand anywhere.
-_PLACEHOLDER = r"(?!test|demo|sandbox|example|fake|canary|placeholder|x{4}|\*)"
+_PLACEHOLDER = (
+    r"(?!test|demo|sandbox|example|fake|canary|placeholder|\*"
+    r"|0123|1234|abcd|([A-Za-z0-9])\1{3})"
+)
 PATTERNS = {
     "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s+[\w+/=]{40}"),
     "Heffl API key": re.compile(rf"heffl_user_{_PLACEHOLDER}[\w-]{{16,}}"),

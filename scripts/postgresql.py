@@ -1,0 +1,189 @@
+"""Finds a PostgreSQL for the tests: one that is running, or one made for them alone."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from scripts import packages
+
+OLDEST = 140000  # what Django 5.2 supports
+BINARIES = (
+    "/usr/lib/postgresql/*/bin",
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+    "/Applications/Postgres.app/Contents/Versions/*/bin",
+)
+
+
+def usable(url: str) -> bool:
+    """Say whether a server answers there that lets this user make databases."""
+    query = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+    try:
+        with psycopg.connect(url, connect_timeout=3) as connection:
+            row = connection.execute(query).fetchone()
+            utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
+            return bool(
+                row and row[0] and utf8 and connection.info.server_version >= OLDEST
+            )
+    except psycopg.Error:
+        return False
+
+
+def running() -> str | None:
+    """Return the address of a usable server on this machine, or None."""
+    user = quote(getpass.getuser())
+    candidates = (
+        "postgresql:///postgres",
+        f"postgresql://{user}@127.0.0.1:5432/postgres",
+        "postgresql://postgres@127.0.0.1:5432/postgres",
+    )
+    return next((url for url in candidates if usable(url)), None)
+
+
+def binaries() -> Path | None:
+    """Return the directory of the newest PostgreSQL's programs, or None."""
+    found = [
+        path
+        for pattern in BINARIES
+        for path in Path("/").glob(pattern.lstrip("/"))
+        if (path / "initdb").exists()
+    ]
+    if found:
+        return max(found, key=lambda path: [int(n) for n in _numbers(path)])
+    on_path = shutil.which("initdb")
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def _numbers(path: Path) -> list[str]:
+    digits = "".join(c if c.isdigit() else " " for c in path.parent.name)
+    return digits.split()
+
+
+def _identity() -> dict[str, Any]:
+    """Return whom to run the server as: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = names.get("postgres") or names["nobody"]
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+@contextlib.contextmanager
+def made(programs: Path) -> Iterator[str]:
+    """Run a server of its own in a temporary directory; give its address."""
+    identity = _identity()
+    home = Path(tempfile.mkdtemp(prefix="portal-pg-", dir="/tmp"))  # noqa: S108 - a short path for its socket
+    if identity:
+        os.chown(home, identity["user"], identity["group"])
+    data = home / "data"
+    quiet: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "cwd": home,
+        **identity,
+    }
+    initdb = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-A",
+        "trust",
+        "-U",
+        "portal",
+        "-E",
+        "UTF8",
+    ]
+    server = None
+    try:
+        if subprocess.run(
+            [*initdb, "--locale=C.UTF-8"], check=False, **quiet
+        ).returncode:
+            subprocess.run(initdb, check=True, **quiet)
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, "-k", home, "-c", "listen_addresses="],
+            start_new_session=True,
+            **quiet,
+        )
+        url = f"postgresql://portal@{quote(str(home), safe='')}/postgres"
+        deadline = time.monotonic() + 30
+        while not usable(url):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise OSError("the server made for the tests did not start")
+            time.sleep(0.1)
+        yield url
+    finally:
+        if server is not None and server.poll() is None:
+            server.send_signal(signal.SIGINT)  # a fast shutdown
+            server.wait(30)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def found_or_made() -> Iterator[tuple[str | None, str]]:
+    """Give a server's address, or None and why there is none.
+
+    In this order: TEST_DATABASE_URL, one running here, one made from installed programs,
+    one made after installing them.
+    """
+    with contextlib.ExitStack() as stack:
+        yield _choose(stack)
+
+
+def _choose(stack: contextlib.ExitStack) -> tuple[str | None, str]:
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        usable_there = usable(given)
+        fault = (
+            "" if usable_there else "TEST_DATABASE_URL does not lead to a usable server"
+        )
+        return (given if usable_there else None), fault
+    url = running()
+    if url:
+        return url, ""
+    programs = binaries()
+    if programs is None and packages.can_install():
+        packages.install("postgresql")
+        programs = binaries()
+    if programs is None:
+        return (
+            None,
+            "no PostgreSQL; install it, or name one: TEST_DATABASE_URL=postgresql://…",
+        )
+    try:
+        return stack.enter_context(made(programs)), ""
+    except (OSError, subprocess.SubprocessError, KeyError) as error:
+        return None, f"PostgreSQL is installed but did not start ({error})"
+
+
+def with_database(url: str, name: str) -> str:
+    """Return the address of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def drop(url: str, name: str) -> None:
+    """Drop a database that the tests may have left, whoever is connected."""
+    with (
+        contextlib.suppress(psycopg.Error),
+        psycopg.connect(url, autocommit=True, connect_timeout=3) as connection,
+    ):
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+                sql.Identifier(name)
+            )
+        )
