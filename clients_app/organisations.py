@@ -36,6 +36,7 @@ from clients_app.models import (
     Role,
     User,
 )
+from clients_app.text import UnusableText, clean_text
 
 KEY_HOLDS = (
     HoldReason.KEY_REFUSED,
@@ -121,7 +122,10 @@ def create_organisation(
     already has a sign-in keeps their password. Raises OrganisationError.
     """
     now = now or timezone.now()
-    name = " ".join(name.split())
+    try:
+        name = clean_text(name)
+    except UnusableText:
+        name = ""
     if not 0 < len(name) <= 160:
         raise OrganisationError(_("The name must have 1 to 160 characters."))
     try:

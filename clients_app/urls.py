@@ -2,9 +2,54 @@
 
 from django.urls import path
 
-from clients_app.views import health
+from clients_app.views import health, organisation
 
 urlpatterns = [
+    path("", organisation.home, name="home"),
+    path(
+        "accounts/preferences/",
+        organisation.account_preferences,
+        name="account-preferences",
+    ),
+    path(
+        "accounts/shortcuts/", organisation.account_shortcuts, name="account-shortcuts"
+    ),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
+    path(
+        "o/<slug:slug>/clients/new/",
+        submissions.submission_create,
+        name="submission-create",
+    ),
+    path(
+        "o/<slug:slug>/clients/<uuid:uuid>/edit/",
+        submissions.submission_edit,
+        name="submission-edit",
+    ),
+    path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
+    path(
+        "o/<slug:slug>/settings/fields/",
+        organisation.settings_fields,
+        name="settings-fields",
+    ),
+    path(
+        "o/<slug:slug>/settings/fields/new/",
+        organisation.settings_field_new,
+        name="settings-field-new",
+    ),
+    path(
+        "o/<slug:slug>/settings/fields/<int:pk>/",
+        organisation.settings_field_edit,
+        name="settings-field-edit",
+    ),
+    path(
+        "o/<slug:slug>/settings/fields/<int:pk>/change/",
+        organisation.settings_field_change,
+        name="settings-field-change",
+    ),
+    path(
+        "o/<slug:slug>/settings/heffl/",
+        organisation.settings_heffl,
+        name="settings-heffl",
+    ),
 ]

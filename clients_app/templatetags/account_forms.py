@@ -1,0 +1,24 @@
+"""Filters that put forms made elsewhere (django-allauth's) into this portal's dress."""
+
+from __future__ import annotations
+
+from django import forms, template
+
+register = template.Library()
+
+
+@register.filter
+def plain(form: forms.BaseForm) -> forms.BaseForm:
+    """Take the placeholders away: every field here has a label, and hints stay visible."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
+    return form
+
+
+@register.filter
+def problems(form: forms.BaseForm) -> list[tuple[str, str]]:
+    """Return what is wrong with a form: pairs of the control's id (or "") and the words."""
+    found = [("", str(words)) for words in form.non_field_errors()]
+    for field in form:
+        found += [(field.id_for_label, str(words)) for words in field.errors]
+    return found
