@@ -1,0 +1,320 @@
+"""What was typed → answers fit to store, or what is wrong with them in plain words.
+
+The one check behind every door. It reads only what the chosen type and country allow,
+cleans before it checks, and finds every fault at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator, URLValidator
+from django.utils.translation import gettext as _
+
+from clients_app import phones
+from clients_app.countries import COUNTRIES, UAE, country_code, emirate
+from clients_app.heffl.contract import (
+    CUSTOM_PREFIX,
+    Answer,
+    ClientType,
+    FieldKind,
+    FieldSpec,
+    fields_for,
+)
+from clients_app.text import UnusableText, clean_text, decimal_text
+
+Posted = Mapping[str, object]
+
+COUNTRY = "billing_address__country"
+STATE = "billing_address__state"
+POSTAL_CODE = "billing_address__postal_code"
+# Two questions may share one input name: a company's name and a contact's display
+# name, the list of emirates and the free text for other countries. The page holds
+# both, in this order, and posts both; scripts and imports post one.
+DISPLAY_NAME = "display_name"
+EMIRATE = "emirate"
+TWINS = {"name": ("name", DISPLAY_NAME), STATE: (EMIRATE, STATE)}
+
+MAX_DIGITS = 15
+MAX_DECIMALS = {FieldKind.MONEY: 4, FieldKind.NUMBER: 6}
+YES = frozenset({"yes", "true", "1", "on"})
+NO = frozenset({"no", "false", "0", "off"})
+
+_is_email = EmailValidator(allowlist=[])
+_is_web_address = URLValidator(schemes=["http", "https"])
+
+
+class Wrong(Exception):  # noqa: N818 - reads as what it says
+    """An answer that has to be typed again; the message is what the person sees."""
+
+
+@dataclass(slots=True)
+class Checked:
+    """The outcome of one check: answers by input name, faults by the question's name.
+
+    A fault of the second question of a pair carries that one's own name
+    (`display_name`, `emirate`).
+    """
+
+    client_type: ClientType
+    answers: dict[str, Answer] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def values(posted: Posted, name: str) -> list[str]:
+    """Return all values of one input name, from a form post or a plain mapping."""
+    getlist = getattr(posted, "getlist", None)
+    found = getlist(name) if getlist else posted.get(name)
+    if found is None:
+        return []
+    many = found if isinstance(found, list | tuple) else [found]
+    return [value if isinstance(value, str) else str(value) for value in many]
+
+
+def twin(posted: Posted, name: str, position: int, *, asked: bool) -> str:
+    """Return the value of one question of a pair. A lone value belongs to the one asked."""
+    found = values(posted, name)
+    if len(found) > 1:
+        return found[position]
+    return found[0] if found and asked else ""
+
+
+def type_of(posted: Posted) -> ClientType | None:
+    """Return the chosen type: company when there is no choice, None for an unknown one."""
+    chosen = (values(posted, "type") or [""])[-1].strip().lower()
+    try:
+        return ClientType(chosen) if chosen else ClientType.COMPANY
+    except ValueError:
+        return None
+
+
+def label_of(spec: FieldSpec) -> str:
+    """Return a question's label: ours translated, an organisation's own as it is."""
+    return spec.label if spec.name.startswith(CUSTOM_PREFIX) else _(spec.label)
+
+
+def check(posted: Posted, *, region: str, extra: Sequence[FieldSpec] = ()) -> Checked:
+    """Check everything that was posted for one client.
+
+    `region` is the ISO code of the organisation's country: phone numbers without a
+    country code belong there unless the address names another country.
+    """
+    client_type = type_of(posted)
+    if client_type is None:
+        return Checked(ClientType.COMPANY, faults={"type": _("Choose the client type")})
+    country = country_code((values(posted, COUNTRY) or [""])[-1])
+    checked = Checked(client_type)
+    for spec in fields_for(client_type, extra):
+        if _is_hidden(spec, posted, country):
+            continue
+        question = question_name(spec.name, client_type, country)
+        try:
+            answer = _answer(spec, question, posted, country or region, country)
+        except Wrong as fault:
+            checked.faults[question] = str(fault)
+            continue
+        if answer not in (None, "", []):
+            checked.answers[spec.name] = answer
+        elif client_type in spec.required_for:
+            checked.faults[question] = _missing(spec)
+    return checked
+
+
+def question_name(name: str, client_type: ClientType, country: str) -> str:
+    """Return which question of a pair applies; any other input is its own question."""
+    if name == "name" and client_type is ClientType.CONTACT:
+        return DISPLAY_NAME
+    if name == STATE and country == UAE:
+        return EMIRATE
+    return name
+
+
+def _is_hidden(spec: FieldSpec, posted: Posted, country: str) -> bool:
+    # The page hides the postal code for the UAE, which has none; what was typed there
+    # before the country changed is not meant. A script that posts it means it.
+    from_page = len(values(posted, STATE)) > 1
+    return spec.name == POSTAL_CODE and country == UAE and from_page
+
+
+def _answer(
+    spec: FieldSpec, question: str, posted: Posted, region: str, country: str
+) -> Answer:
+    if spec.kind is FieldKind.OPTIONS:
+        return _options(spec, values(posted, spec.name))
+    if spec.name in TWINS:
+        position = TWINS[spec.name].index(question)
+        raw = twin(posted, spec.name, position, asked=True)
+    else:
+        raw = (values(posted, spec.name) or [""])[-1]
+    text = _clean(spec, raw)
+    if not text:
+        return None
+    if question == EMIRATE:
+        text = emirate(text)
+    if spec.name == "tax_number" and country == UAE:
+        return _uae_tax_number(text)
+    if spec.kind is FieldKind.PHONE:
+        return _phone(text, region)
+    return _PARSERS[spec.kind](spec, text)
+
+
+def _clean(spec: FieldSpec, raw: str) -> str:
+    try:
+        return clean_text(raw, multiline=spec.kind is FieldKind.LONG_TEXT)
+    except UnusableText:
+        words = _("{label} contains a character that cannot be saved. Type it again.")
+        raise Wrong(words.format(label=label_of(spec))) from None
+
+
+def _short(spec: FieldSpec, text: str) -> str:
+    if len(text) > spec.max_length:
+        words = _("{label} must be {count} characters or fewer")
+        raise Wrong(words.format(label=label_of(spec), count=spec.max_length))
+    return text
+
+
+def _country(spec: FieldSpec, text: str) -> str:
+    code = country_code(text)
+    return COUNTRIES[code] if code else _short(spec, text)
+
+
+def _uae_tax_number(text: str) -> str:
+    digits = re.sub(r"[\s\-‐-―]", "", text)
+    if not re.fullmatch(r"[0-9]{15}", digits):
+        raise Wrong(_("Tax number must be 15 digits"))
+    return digits
+
+
+def _phone(text: str, region: str) -> str:
+    number = phones.e164(text, region)
+    if number is None:
+        raise Wrong(
+            _("Enter a phone number with the country code, like +971 50 123 4567")
+        )
+    return number
+
+
+def _email(spec: FieldSpec, text: str) -> str:
+    local, _at, domain = text.rpartition("@")
+    try:
+        _is_email(_short(spec, text))
+        usable = len(local) <= 64 and not ({'"', "["} & {*local, *domain[:1]})
+    except ValidationError:
+        usable = False
+    if not usable:
+        raise Wrong(_("Enter an email address like name@example.com"))
+    return text
+
+
+def _link(spec: FieldSpec, text: str) -> str:
+    address = (
+        text if re.match(r"[a-z][a-z0-9+.-]*://", text, re.I) else f"https://{text}"
+    )
+    _short(spec, address)
+    try:
+        _is_web_address(address)
+        usable = "@" not in urlsplit(address).netloc
+        usable = usable and "." in (urlsplit(address).hostname or "")
+    except (ValidationError, ValueError):
+        usable = False
+    if not usable:
+        raise Wrong(_("Enter a website like example.com"))
+    return address
+
+
+def _number(spec: FieldSpec, text: str) -> str:
+    number = decimal_text(text)
+    if number is None or (spec.minimum is not None and number.startswith("-")):
+        raise Wrong(_not_a_number(spec))
+    whole, _point, rest = number.lstrip("-").partition(".")
+    if len(whole) + len(rest) > MAX_DIGITS or len(rest) > MAX_DECIMALS[spec.kind]:
+        words = _(
+            "{label} must be {digits} digits or fewer, {decimals} after the point"
+        )
+        raise Wrong(
+            words.format(
+                label=label_of(spec),
+                digits=MAX_DIGITS,
+                decimals=MAX_DECIMALS[spec.kind],
+            )
+        )
+    return number
+
+
+def _not_a_number(spec: FieldSpec) -> str:
+    if spec.kind is FieldKind.MONEY:
+        words = _("{label} must be 0 or more, like 1500 or 250.50")
+    else:
+        words = _("{label} must be a number, like 12 or 250.50")
+    return words.format(label=label_of(spec))
+
+
+def _date(spec: FieldSpec, text: str) -> str:
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        words = _("Enter a real date for {label}")
+        raise Wrong(words.format(label=label_of(spec))) from None
+
+
+def _yes_no(spec: FieldSpec, text: str) -> bool:
+    answer = text.casefold()
+    if answer not in YES | NO:
+        raise Wrong(_choose(spec))
+    return answer in YES
+
+
+def _option(spec: FieldSpec, text: str) -> str:
+    for option in spec.options:
+        if text in (option, _comparable(option)):
+            return option
+    raise Wrong(_choose(spec))
+
+
+def _options(spec: FieldSpec, raw: list[str]) -> list[str]:
+    chosen = {
+        _option(spec, text) for text in (_clean(spec, one) for one in raw) if text
+    }
+    return [option for option in spec.options if option in chosen]
+
+
+def _comparable(option: str) -> str:
+    try:
+        return clean_text(option)
+    except UnusableText:
+        return option
+
+
+def _choose(spec: FieldSpec) -> str:
+    return _("Choose {label}").format(label=label_of(spec))
+
+
+def _missing(spec: FieldSpec) -> str:
+    if spec.name == "name":
+        return _("Enter the company name")
+    if spec.name == "first_name":
+        return _("Enter the first name")
+    if spec.kind in {FieldKind.OPTION, FieldKind.OPTIONS, FieldKind.YES_NO}:
+        return _choose(spec)
+    return _("Enter {label}").format(label=label_of(spec))
+
+
+_PARSERS: dict[FieldKind, Callable[[FieldSpec, str], Answer]] = {
+    FieldKind.TEXT: _short,
+    FieldKind.LONG_TEXT: _short,
+    FieldKind.NUMBER: _number,
+    FieldKind.MONEY: _number,
+    FieldKind.DATE: _date,
+    FieldKind.OPTION: _option,
+    FieldKind.EMAIL: _email,
+    FieldKind.LINK: _link,
+    FieldKind.YES_NO: _yes_no,
+    FieldKind.COUNTRY: _country,
+}

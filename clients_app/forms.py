@@ -1,0 +1,441 @@
+"""The client form: its questions as a page, the typed values kept, the check in answers.py.
+
+The page holds the questions of both types and of every country; style alone hides what
+does not apply. Django fields are made only when there is something to show.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Fieldset, Layout
+from crispy_forms.utils import render_crispy_form
+from django import forms
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from clients_app.answers import (
+    COUNTRY,
+    DISPLAY_NAME,
+    EMIRATE,
+    POSTAL_CODE,
+    STATE,
+    TWINS,
+    Posted,
+    check,
+    label_of,
+    question_name,
+    twin,
+    type_of,
+    values,
+)
+from clients_app.countries import COUNTRIES, EMIRATES, country_code, emirate
+from clients_app.custom_fields import specs_for
+from clients_app.heffl.contract import (
+    BOTH,
+    FIELDS,
+    Answer,
+    ClientType,
+    FieldKind,
+    FieldSpec,
+    fields_for,
+)
+from clients_app.models import Organisation
+
+FEW_OPTIONS = 6
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_INPUT_NAMES = {one: name for name, pair in TWINS.items() for one in pair}
+_HALF = {
+    *("first_name", "last_name", "job_title", "salutation"),
+    *("billing_address__city", EMIRATE, STATE),
+}
+_SHORT = {"tax_number", POSTAL_CODE}
+_SHORT_KINDS = {FieldKind.MONEY, FieldKind.NUMBER, FieldKind.DATE, FieldKind.PHONE}
+_LEFT_TO_RIGHT = {"dir": "ltr"}
+_ATTRS: dict[FieldKind, dict[str, str]] = {
+    FieldKind.LINK: {"inputmode": "url", **_LEFT_TO_RIGHT},
+    FieldKind.MONEY: {"inputmode": "decimal", **_LEFT_TO_RIGHT},
+    FieldKind.NUMBER: {"inputmode": "decimal", **_LEFT_TO_RIGHT},
+    FieldKind.PHONE: {"type": "tel", **_LEFT_TO_RIGHT},
+    FieldKind.EMAIL: {"type": "email", **_LEFT_TO_RIGHT},
+    FieldKind.DATE: {"type": "date"},
+}
+_NAMED_ATTRS: dict[str, dict[str, str]] = {
+    "tax_number": {"inputmode": "numeric", **_LEFT_TO_RIGHT},
+    POSTAL_CODE: _LEFT_TO_RIGHT,
+}
+
+
+class CountrySelect(forms.Select):
+    """All countries, written out once per language and choice instead of per request."""
+
+    def __init__(self, preset: str, attrs: dict[str, str] | None = None) -> None:
+        super().__init__(attrs)
+        self.preset = preset
+
+    def render(
+        self,
+        name: str,
+        value: Any,
+        attrs: dict[str, Any] | None = None,
+        renderer: Any = None,
+    ) -> SafeString:
+        """Return the select. A stored country that is none of ours stays a choice."""
+        chosen = country_code(value or "") or value or ""
+        options = _country_options(get_language() or "", chosen, self.preset)
+        own = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>{}</select>', name, own, options)
+
+
+@lru_cache(maxsize=64)
+def _country_options(language: str, chosen: str, preset: str) -> SafeString:
+    named = sorted(
+        ((_(name), code) for code, name in COUNTRIES.items()),
+        key=lambda row: unicodedata.normalize("NFKD", row[0]),
+    )
+    rows = [(_("Choose a country"), ""), *named]
+    if chosen and chosen not in COUNTRIES:
+        rows.append((chosen, chosen))
+    return format_html_join(
+        "",
+        '<option value="{}"{}{}>{}</option>',
+        (
+            (
+                code,
+                SafeString(" selected" if code == chosen else ""),
+                SafeString(" data-preset" if code and code == preset else ""),
+                label,
+            )
+            for label, code in rows
+        ),
+    )
+
+
+class BoundQuestion(forms.BoundField):
+    """A question on the page: an id of its own, an input name it may share."""
+
+    form: SubmissionForm
+
+    def __init__(self, form: forms.BaseForm, field: forms.Field, name: str) -> None:
+        super().__init__(form, field, name)
+        self.html_name = _INPUT_NAMES.get(name, name)
+
+    @property
+    def auto_id(self) -> str:
+        """Return the id, unique also where two questions share an input name."""
+        return f"id_{self.name}"
+
+    @property
+    def anchor(self) -> str:
+        """Return the id of the control that a link to this question leads to."""
+        return self.id_for_label or f"{self.auto_id}_0"
+
+    @property
+    def wrapper(self) -> str:
+        """Return the classes that say when and how wide the question shows."""
+        return str(getattr(self.field, "wrapper", ""))
+
+    @property
+    def unmarked(self) -> bool:
+        """Say that neither "(required)" nor "(optional)" follows the label."""
+        return self.name == "type"
+
+    def value(self) -> Any:
+        """Return what was typed, or what the form was opened with."""
+        return self.form.value_of(self.name)
+
+
+class Question(forms.Field):
+    """A question as Django's form sees it. It is checked in answers.py, not here."""
+
+    bound_field_class = BoundQuestion
+
+    def __init__(self, *, wrapper: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.wrapper = wrapper
+
+
+class Folded(Fieldset):  # type: ignore[misc]
+    """A group of optional questions, folded while it holds nothing of interest."""
+
+    template = "%s/layout/folded.html"
+
+    def __init__(self, legend: str, *names: str, is_open: bool, note: str = "") -> None:
+        super().__init__(legend, *names)
+        self.is_open = is_open
+        self.note = note
+
+
+class SubmissionForm(forms.Form):
+    """One client, typed by a member of staff.
+
+    Valid: `client_type`, `cleaned_answers()` and `token` are what submissions.submit()
+    takes. Invalid: `problems()` lists everything that is wrong, and every value typed
+    for either type is kept.
+    """
+
+    use_required_attribute = False
+
+    def __init__(
+        self,
+        data: Posted | None = None,
+        *,
+        organisation: Organisation,
+        specs: Sequence[FieldSpec] | None = None,
+        initial: Mapping[str, Answer] | None = None,
+    ) -> None:
+        """Open the form.
+
+        `data` is a QueryDict or a plain mapping by input name; `initial` holds stored
+        answers by input name plus `type`.
+        """
+        super().__init__(data=data)  # type: ignore[arg-type]
+        self.region = organisation.country
+        self.specs = specs_for(organisation) if specs is None else tuple(specs)
+        self.opened_with = dict(initial or {})
+        source: Posted = self.opened_with if data is None else data
+        self.client_type = type_of(source) or ClientType.COMPANY
+        self.cleaned_data: dict[str, Answer] = {}
+        self._kinds: dict[str, FieldKind] = {}
+        self._token = ""
+
+    @property
+    def token(self) -> str:
+        """Return what makes a second send of this page harmless: 128 random bits."""
+        if not self._token:
+            posted = (values(self.data, "submission_token") or [""])[-1]
+            usable = _TOKEN.fullmatch(posted)
+            self._token = posted if usable else secrets.token_urlsafe(16)
+        return self._token
+
+    def renew_token(self) -> None:
+        """Forget the posted token: what is sent next is another client."""
+        self._token = secrets.token_urlsafe(16)
+
+    def clean(self) -> dict[str, Answer]:
+        """Check all answers; the rules are in answers.py."""
+        checked = check(self.data, region=self.region, extra=self.specs)
+        for name, words in checked.faults.items():
+            self.refuse(name, words)
+        return checked.answers
+
+    def cleaned_answers(self) -> dict[str, Answer]:
+        """Return the answers of a valid form by input name, without the empty ones."""
+        return dict(self.cleaned_data)
+
+    def refuse(self, name: str, words: str) -> None:
+        """Show what is wrong at one question, or above the form where it has none."""
+        self.add_error(self._question_at(name), words)
+
+    def label_at(self, name: str) -> str:
+        """Return the label of the question an input name stands for, or ""."""
+        question = self._question_at(name)
+        return str(self.fields[question].label) if question else ""
+
+    def _question_at(self, name: str) -> str | None:
+        self._ask()
+        country = country_code(str(self.value_of(COUNTRY) or ""))
+        question = question_name(name, self.client_type, country)
+        return question if question in self.fields else None
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return pairs (id of the control or "", words), in the order of the page."""
+        return [
+            (self[name].anchor if name in self.fields else "", str(words))  # type: ignore[attr-defined]
+            for name, faults in self.errors.items()
+            for words in faults
+        ]
+
+    def value_of(self, question: str) -> Any:
+        """Return what was typed for a question, else what the form was opened with."""
+        if question == "type":
+            return self.client_type.value
+        if not self.is_bound:
+            return self._stored(question)
+        if self._kinds.get(question) is FieldKind.OPTIONS:
+            return [_printable(value) for value in values(self.data, question)]
+        name = _INPUT_NAMES.get(question)
+        if name is None:
+            return _printable((values(self.data, question) or [""])[-1])
+        country = country_code((values(self.data, COUNTRY) or [""])[-1])
+        asked = question_name(name, self.client_type, country) == question
+        position = TWINS[name].index(question)
+        return _printable(twin(self.data, name, position, asked=asked))
+
+    def _stored(self, question: str) -> Any:
+        if not self.opened_with.keys() - {"type"}:
+            return self.region if question == COUNTRY else ""
+        country = country_code(str(self.opened_with.get(COUNTRY) or ""))
+        name = _INPUT_NAMES.get(question, question)
+        if question_name(name, self.client_type, country) != question:
+            return ""
+        answer = self.opened_with.get(name, "")
+        if isinstance(answer, bool):
+            return "yes" if answer else "no"
+        return answer
+
+    @property
+    def questions(self) -> SafeString:
+        """Return the HTML of all questions. A fresh page is rendered once and kept."""
+        if self.is_bound or self.opened_with.keys() - {"type"} or self.errors:
+            return SafeString(render_crispy_form(self))
+        key = (self.specs, self.region, self.client_type, get_language())
+        html = _fresh_pages.get(key)
+        if html is None:
+            if len(_fresh_pages) >= MAX_FRESH_PAGES:
+                _fresh_pages.clear()
+            html = _fresh_pages[key] = SafeString(render_crispy_form(self))
+        return html
+
+    @property
+    def helper(self) -> FormHelper:
+        """Return the layout for crispy. Only our own words go in: it evaluates them."""
+        self._ask()
+        groups: dict[str, list[str]] = {"details": [], "address": [], "more": []}
+        for name, question in self.fields.items():
+            if name != "type":
+                groups[question.group].append(name)  # type: ignore[attr-defined]
+        helper = FormHelper()
+        helper.form_tag = False
+        helper.layout = Layout(
+            "type",
+            Fieldset(_("Details"), *groups["details"]),
+            Folded(
+                _("Billing address"),
+                *groups["address"],
+                is_open=self._holds_something(groups["address"]),
+                note=_(COUNTRIES.get(self.region, self.region)),
+            ),
+            Folded(
+                _("More details"),
+                *groups["more"],
+                is_open=self._holds_something(groups["more"]),
+            ),
+        )
+        return helper
+
+    def _holds_something(self, names: list[str]) -> bool:
+        return any(
+            self.fields[name].required
+            or name in self.errors
+            or self.value_of(name) not in ("", [], None)
+            and not (name == COUNTRY and self.value_of(name) == self.region)
+            for name in names
+        )
+
+    def _ask(self) -> None:
+        if self.fields:
+            return
+        self.fields["type"] = Question(
+            label=_("Client type"),
+            widget=forms.RadioSelect(
+                choices=[
+                    (ClientType.COMPANY.value, _("Company")),
+                    (ClientType.CONTACT.value, _("Contact – a person")),
+                ]
+            ),
+            wrapper="kind",
+        )
+        display_name = next(
+            spec for spec in fields_for(ClientType.CONTACT) if spec.name == "name"
+        )
+        for spec in (*FIELDS, *self.specs):
+            if spec.name == "name":
+                self._add(spec, "name", "only-company", required=True)
+            elif spec.name == STATE:
+                self._add_emirate(spec)
+                self._add(spec, STATE, "not-ae")
+            elif spec.name == POSTAL_CODE:
+                self._add(spec, POSTAL_CODE, "not-ae")
+            else:
+                self._add(
+                    spec, spec.name, _only(spec), required=bool(spec.required_for)
+                )
+            if spec.name == "salutation":
+                self._add(display_name, DISPLAY_NAME, "only-contact")
+        first = "name" if self.client_type is ClientType.COMPANY else "first_name"
+        if not self.is_bound and not self.opened_with.keys() - {"type"}:
+            self.fields[first].widget.attrs["autofocus"] = True
+
+    def _add(
+        self, spec: FieldSpec, name: str, when: str, *, required: bool = False
+    ) -> None:
+        self._kinds[name] = spec.kind
+        short = spec.kind in _SHORT_KINDS or name in _SHORT
+        width = "half" if name in _HALF else "short" if short else ""
+        own = spec.name.startswith("cf_")
+        self.fields[name] = question = Question(
+            label=label_of(spec),
+            help_text=spec.hint if own or not spec.hint else _(spec.hint),
+            required=required,
+            widget=self._widget(spec, required=required),
+            wrapper=" ".join(filter(None, (when, width))),
+        )
+        question.group = spec.group  # type: ignore[attr-defined]
+
+    def _add_emirate(self, spec: FieldSpec) -> None:
+        chosen = emirate(str(self.value_of(EMIRATE) or ""))
+        others = [(chosen, chosen)] if chosen and chosen not in EMIRATES else []
+        choices = [
+            ("", _("Choose an emirate")),
+            *((n, _(n)) for n in EMIRATES),
+            *others,
+        ]
+        self.fields[EMIRATE] = question = Question(
+            label=_("Emirate"),
+            required=False,
+            widget=forms.Select(attrs={"autocomplete": "off"}, choices=choices),
+            wrapper="only-ae half",
+        )
+        question.group = spec.group  # type: ignore[attr-defined]
+
+    def _widget(self, spec: FieldSpec, *, required: bool) -> forms.Widget:
+        attrs = {"autocomplete": "off", **_ATTRS.get(spec.kind, {})}
+        attrs |= _NAMED_ATTRS.get(spec.name, {})
+        match spec.kind:
+            case FieldKind.COUNTRY:
+                return CountrySelect(self.region, attrs)
+            case FieldKind.LONG_TEXT:
+                return forms.Textarea({**attrs, "rows": "2"})
+            case FieldKind.YES_NO:
+                return _radios([("yes", _("Yes")), ("no", _("No"))], required)
+            case FieldKind.OPTION if len(spec.options) <= FEW_OPTIONS:
+                return _radios([(option, option) for option in spec.options], required)
+            case FieldKind.OPTION:
+                options = [(option, option) for option in spec.options]
+                return forms.Select(attrs, choices=[("", _("Choose")), *options])
+            case FieldKind.OPTIONS:
+                return forms.CheckboxSelectMultiple(
+                    choices=[(option, option) for option in spec.options]
+                )
+            case _:
+                return forms.TextInput(attrs)
+
+
+MAX_FRESH_PAGES = 128
+_fresh_pages: dict[object, SafeString] = {}
+
+
+def _only(spec: FieldSpec) -> str:
+    if spec.allowed_for == BOTH:
+        return ""
+    return " ".join(f"only-{client_type}" for client_type in spec.allowed_for)
+
+
+def _radios(choices: list[tuple[str, str]], required: bool) -> forms.RadioSelect:
+    # A radio cannot be unchecked: whoever may leave it open needs a way back.
+    back = [] if required else [("", _("No answer"))]
+    return forms.RadioSelect(choices=[*choices, *back])
+
+
+def _printable(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
