@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.history import SubmissionQuerySet
 from clients_app.models.organisation import Organisation
 
 
@@ -83,8 +84,8 @@ class Submission(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
-    number = models.CharField(max_length=64, blank=True)
-    heffl_id = models.CharField(max_length=120, blank=True)
+    number = models.CharField(max_length=200, blank=True)
+    heffl_id = models.CharField(max_length=200, blank=True)
     delivered_at = models.DateTimeField(null=True)
     problem = models.CharField(max_length=40, blank=True)
     problem_field = models.CharField(max_length=80, blank=True)
@@ -102,6 +103,8 @@ class Submission(models.Model):
     clean_scans = models.PositiveSmallIntegerField(default=0)
     requeued_once = models.BooleanField(default=False)
     candidates = models.JSONField(default=list, blank=True)
+
+    objects = SubmissionQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -156,18 +159,20 @@ class Submission(models.Model):
             models.Index(
                 fields=["organisation", "number", "id"], name="submission_number"
             ),
-            # …and by each filter, still in the order of the table.
+            # …and the same for any choice of status, type and source: see history.py.
             models.Index(
-                fields=["organisation", "status", "-created_at", "-id"],
-                name="submission_by_status",
+                fields=[
+                    "organisation", "status", "type", "source", "-created_at", "-id",
+                ],
+                name="submission_some_added",
             ),
             models.Index(
-                fields=["organisation", "type", "-created_at", "-id"],
-                name="submission_by_type",
+                fields=["organisation", "status", "type", "source", "name_key", "id"],
+                name="submission_some_name",
             ),
             models.Index(
-                fields=["organisation", "source", "-created_at", "-id"],
-                name="submission_by_source",
+                fields=["organisation", "status", "type", "source", "number", "id"],
+                name="submission_some_number",
             ),
         ]
 

@@ -1,0 +1,319 @@
+"""The search index of the history table: trigrams, scoped to one organisation.
+
+SQLite keeps an FTS5 table beside the submissions, PostgreSQL a GIN index over an array of
+terms; neither needs an extension or a certain locale. In both, every entry carries marks
+of the organisation, the status group, the type and the source, so that the index never
+yields what a filter would only throw away again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+SHORTEST = 3
+LONGEST_QUERY = 330
+_MOST_WORDS = 12
+_NAME_LENGTH = 330
+_TEXT_LENGTH = 2_000
+
+# A mark is three characters: what it says, then the organisation in base 6,000. The
+# alphabet is Unicode's private use area, which no cleaned answer contains.
+_ANY = "any"
+_KINDS = (
+    _ANY,
+    "PENDING", "WAITING", "CREATED", "NEEDS_FIX", "REVIEW", "REJECTED", "DROPPED",
+    "company", "contact",
+    "frontdesk", "signup", "import",
+)  # fmt: skip
+_GROUPS = {"QUEUED": "WAITING", "SENDING": "WAITING", "UNCERTAIN": "WAITING"}
+_DIGITS_FROM, _KINDS_FROM, _BASE = 0xE000, 0xF8A0, 6_000
+
+
+def _plain(text: str) -> str:
+    """Return text for comparing: NFKC, case folded, single blanks, nothing invisible."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    shown = (
+        " " if unicodedata.category(char) == "Cc" else char
+        for char in unicodedata.normalize("NFC", folded)
+        if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
+    )
+    return " ".join("".join(shown).split())
+
+
+def _western(text: str) -> str:
+    """Turn the digits of every script into 0–9."""
+    return "".join(
+        str(unicodedata.digit(char)) if char.isdigit() and not char.isascii() else char
+        for char in text
+    )
+
+
+def name_key_for(name: str) -> str:
+    """Return the form of a client's name that lists are sorted by (at most 330 characters)."""
+    return _plain(name)[:_NAME_LENGTH].rstrip()
+
+
+def search_text_for(display_name: str, answers: Mapping[str, Any], number: str) -> str:
+    """Return the text a client is found by: name, number, e-mail, phone and tax number.
+
+    `answers` are those of the form (input names). A phone is found with and without its +,
+    and both phone and tax number by their digits alone.
+    """
+    names = [display_name]
+    names += [str(answers.get(key) or "") for key in ("name", "first_name", "last_name")]
+    seen = " ".join(_plain(name) for name in names[:1])
+    for name in map(_plain, names[1:]):
+        if name not in seen:
+            seen += f" | {name}"
+    phone = re.sub(r"[^0-9+]", "", _western(str(answers.get("phone") or "")))
+    tax = str(answers.get("tax_number") or "")
+    tax_digits = re.sub(r"[^0-9]", "", _western(tax))
+    parts = [seen, number, str(answers.get("email") or ""), phone, tax]
+    if tax_digits != tax:
+        parts.append(tax_digits)
+    return _western(" | ".join(filter(None, map(_plain, parts))))[:_TEXT_LENGTH]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What somebody searches for: texts that must all occur, or the beginning of a name."""
+
+    words: tuple[str, ...] = ()
+    prefix: str = ""
+
+
+def terms_of(query: str) -> Terms:
+    """Take a search apart. Words of one or two letters stay with the word after them."""
+    text = _western(_plain(query))
+    if re.fullmatch(r"[\d\s()+./-]+", text):
+        digits = re.sub(r"\D", "", text)
+        if len(digits) >= 7:
+            # A phone or tax number as people write them; 050 and 0050 are national forms.
+            return Terms((digits.lstrip("0") if len(digits) < 12 else digits,))
+    if len(text) < SHORTEST:
+        return Terms(prefix=text)
+    words: list[str] = []
+    held = ""
+    for word in text.split(" ")[:_MOST_WORDS]:
+        held = f"{held} {word}".strip()
+        if len(held) >= SHORTEST:
+            words.append(held)
+            held = ""
+    if held and words:
+        words[-1] = f"{words[-1]} {held}"
+    return Terms(tuple(dict.fromkeys(words)))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where to look: one organisation, and what is asked of status, type and source."""
+
+    organisation_id: int
+    status: str = ""
+    type: str = ""
+    source: str = ""
+
+    def marks(self) -> list[str]:
+        """Return the marks that every hit carries."""
+        asked = [_GROUPS.get(self.status, self.status), self.type, self.source]
+        return [_mark(kind, self.organisation_id) for kind in asked if kind] or [
+            _mark(_ANY, self.organisation_id)
+        ]
+
+
+def _mark(kind: str, organisation_id: int) -> str:
+    high, low = divmod(organisation_id, _BASE)
+    return (
+        chr(_KINDS_FROM + _KINDS.index(kind))
+        + chr(_DIGITS_FROM + high % _BASE)
+        + chr(_DIGITS_FROM + low)
+    )
+
+
+def newest_hits(
+    terms: Terms,
+    scope: Scope,
+    limit: int,
+    *,
+    ids: tuple[int, int],
+    descending: bool = True,
+    using: str,
+) -> list[int]:
+    """Return the ids of up to `limit` hits between two ids (inclusive), newest id first.
+
+    Ascending with `descending=False`. Hits may carry another status of the same group.
+    Reads no more of the index than it needs for that many.
+    """
+    connection = connections[using]
+    hits = _sqlite_hits if connection.vendor == "sqlite" else _postgresql_hits
+    sql, parameters = hits(terms.words, scope, limit, ids, descending)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [int(row[0]) for row in cursor.fetchall()]
+
+
+Statement = tuple[str, list[Any]]
+
+
+def _sqlite_hits(
+    words: Sequence[str],
+    scope: Scope,
+    limit: int,
+    ids: tuple[int, int],
+    descending: bool,
+) -> Statement:
+    quoted = (word.replace('"', '""') for word in [*scope.marks(), *words])
+    match = " AND ".join(f'"{word}"' for word in quoted)
+    return (
+        "SELECT rowid FROM submission_search WHERE submission_search MATCH %s"
+        " AND rowid BETWEEN %s AND %s"
+        f" ORDER BY rowid {'DESC' if descending else 'ASC'} LIMIT %s",
+        [match, *ids, limit],
+    )
+
+
+def _trigrams(word: str) -> list[str]:
+    found = list(dict.fromkeys(word[i : i + 3] for i in range(len(word) - 2)))
+    return found[:: len(found) // 40 + 1]
+
+
+def _postgresql_hits(
+    words: Sequence[str],
+    scope: Scope,
+    limit: int,
+    ids: tuple[int, int],
+    descending: bool,
+) -> Statement:
+    """Walk blocks of ids, so that a frequent term never costs more than a block or two."""
+    marks = scope.marks()
+    grams = [gram for word in words for gram in _trigrams(word)]
+    direction = "DESC" if descending else "ASC"
+    low, high = ids
+    checks = " AND ".join(["strpos(search_text, %s) > 0"] * len(words))
+    return (
+        "WITH ends AS (SELECT GREATEST(%s, MIN(id)) AS low, LEAST(%s, MAX(id)) AS high"
+        f" FROM {_TABLE})"
+        f" SELECT hit.id FROM (SELECT block, low, high FROM ends,"
+        f" generate_series(low >> {_BLOCK}, high >> {_BLOCK}) AS block"
+        f" ORDER BY block {direction}) AS blocks"
+        " CROSS JOIN LATERAL ("
+        f"SELECT id FROM {_TABLE} WHERE {_TERMS} @> (%s::text[] || ('#' || block))"
+        f" AND {checks} AND id BETWEEN low AND high"
+        f" ORDER BY id {direction} LIMIT %s) AS hit LIMIT %s",
+        [low, high, [*marks, *grams], *words, limit, limit],
+    )
+
+
+_TABLE = "clients_app_submission"
+_BLOCK = 14
+_TERMS = "submission_terms(organisation_id, id, status, type, source, search_text)"
+
+
+def _sql_group(row: str) -> str:
+    pairs = "".join(f" WHEN '{a}' THEN '{b}'" for a, b in _GROUPS.items())
+    return f"CASE {row}status{pairs} ELSE {row}status END"
+
+
+def _sql_kind(value: str) -> str:
+    cases = "".join(
+        f" WHEN '{kind}' THEN {_KINDS_FROM + at}" for at, kind in enumerate(_KINDS)
+    )
+    return f"CASE {value}{cases} END"
+
+
+def _sql_marks(row: str, char: str, text: str) -> list[str]:
+    """Return SQL expressions for the four marks of a row."""
+    owner = f"{row}organisation_id"
+    digits = [
+        f"{char}({_DIGITS_FROM} + ({owner} / {_BASE} % {_BASE}){text})",
+        f"{char}({_DIGITS_FROM} + ({owner} % {_BASE}){text})",
+    ]
+    kinds = [f"'{_ANY}'", _sql_group(row), f"{row}type", f"{row}source"]
+    return [
+        " || ".join([f"{char}({_sql_kind(f'({kind})')})", *digits]) for kind in kinds
+    ]
+
+
+def _sqlite_install() -> list[str]:
+    columns = "organisation, status, type, source, body"
+    new = f"new.id, {', '.join(_sql_marks('new.', 'char', ''))}, new.search_text"
+    old = f"'delete', old.id, {', '.join(_sql_marks('old.', 'char', ''))}, old.search_text"
+    add = f"INSERT INTO submission_search (rowid, {columns}) VALUES ({new});"
+    remove = (
+        f"INSERT INTO submission_search (submission_search, rowid, {columns})"
+        f" VALUES ({old});"
+    )
+    changed = (
+        "old.search_text IS NOT new.search_text OR old.type IS NOT new.type"
+        f" OR {_sql_group('old.')} IS NOT {_sql_group('new.')}"
+    )
+    existing = f"{', '.join(_sql_marks('', 'char', ''))}, search_text FROM {_TABLE}"
+    return [
+        f"CREATE VIRTUAL TABLE submission_search USING fts5({columns}, content='',"
+        " tokenize='trigram case_sensitive 1')",
+        f"INSERT INTO submission_search (rowid, {columns}) SELECT id, {existing}",
+        f"CREATE TRIGGER submission_search_added AFTER INSERT ON {_TABLE}"
+        f" BEGIN {add} END",
+        f"CREATE TRIGGER submission_search_removed AFTER DELETE ON {_TABLE}"
+        f" BEGIN {remove} END",
+        "CREATE TRIGGER submission_search_changed"
+        f" AFTER UPDATE OF search_text, status, type ON {_TABLE}"
+        f" WHEN {changed} BEGIN {remove} {add} END",
+    ]
+
+
+_SQLITE_REMOVE = [
+    "DROP TRIGGER IF EXISTS submission_search_added",
+    "DROP TRIGGER IF EXISTS submission_search_changed",
+    "DROP TRIGGER IF EXISTS submission_search_removed",
+    "DROP TABLE IF EXISTS submission_search",
+]
+
+
+def _postgresql_install() -> list[str]:
+    marks = ", ".join(_sql_marks("", "chr", "::int"))
+    return [
+        # Names sort by code point, as on SQLite; beginnings of names become ranges.
+        f'ALTER TABLE {_TABLE} ALTER COLUMN name_key TYPE varchar(330) COLLATE "C"',
+        f'ALTER TABLE {_TABLE} ALTER COLUMN number TYPE varchar(200) COLLATE "C"',
+        "CREATE FUNCTION submission_terms(organisation_id bigint, id bigint,"
+        " status text, type text, source text, search_text text) RETURNS text[]"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT"
+        " ARRAY(SELECT substr(search_text, i, 3)"
+        "  FROM generate_series(1, length(search_text) - 2) AS i)"
+        f" || ARRAY[{marks}, '#' || (id >> {_BLOCK})] $$",
+        f"CREATE INDEX submission_search ON {_TABLE} USING gin ({_TERMS})"
+        " WITH (gin_pending_list_limit = 512)",
+    ]
+
+
+_POSTGRESQL_REMOVE = [
+    "DROP INDEX IF EXISTS submission_search",
+    "DROP FUNCTION IF EXISTS submission_terms",
+]
+
+
+def install(editor: BaseDatabaseSchemaEditor) -> None:
+    """Make the search index anew and fill it from the submissions there are.
+
+    On SQLite a migration that rebuilds the submission table drops its triggers: such a
+    migration calls this as its last step.
+    """
+    remove(editor)
+    sqlite = editor.connection.vendor == "sqlite"
+    for statement in _sqlite_install() if sqlite else _postgresql_install():
+        editor.execute(statement, params=None)
+
+
+def remove(editor: BaseDatabaseSchemaEditor) -> None:
+    """Take the search index away."""
+    sqlite = editor.connection.vendor == "sqlite"
+    for statement in _SQLITE_REMOVE if sqlite else _POSTGRESQL_REMOVE:
+        editor.execute(statement, params=None)
