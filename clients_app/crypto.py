@@ -95,7 +95,7 @@ class KeyRing:
         entries = [entry.strip() for entry in re.split(r"[,\n]", text) if entry.strip()]
         if not entries:
             raise KeyRingError(
-                "PORTAL_KEYRING is empty; `python manage.py keyring new` prints a key"
+                "PORTAL_KEYRING is empty; docs/operations.md says how to make the first key"
             )
         for place, entry in enumerate(entries, start=1):
             kid, colon, encoded = entry.partition(":")
