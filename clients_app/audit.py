@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 
 from clients_app.models import AuditEvent, Organisation, User
 
@@ -18,6 +20,7 @@ def record(
     actor_label: str = "",
     about: models.Model | None = None,
     detail: Mapping[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> AuditEvent:
     """Note that something happened.
 
@@ -27,6 +30,7 @@ def record(
     """
     reference = getattr(about, "uuid", None) or (about.pk if about is not None else "")
     return AuditEvent.objects.create(
+        at=at or timezone.now(),
         organisation_id=organisation.pk if organisation else None,
         actor_id=actor.pk if actor else None,
         actor_label=actor_label,

@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
+from django.db import connections
 from django.test import Client
 
 from clients_app.models import ApiCredential, Membership, Organisation, Role, User
@@ -19,8 +23,19 @@ from tests.factories import MembershipFactory, OrganisationFactory
 KEY = "heffl_user_test_0123456789abcdef"
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings():
+    """Keep SQLite's test database in a file: worker processes open it, too."""
+    found = settings.DATABASES["default"]
+    if found["ENGINE"].endswith("sqlite3"):
+        folder = tempfile.mkdtemp(
+            prefix="portal-db-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None
+        )
+        connections["default"].settings_dict["TEST"]["NAME"] = f"{folder}/test.sqlite3"
+
+
 @pytest.fixture(autouse=True)
-def _plain_static(settings):
+def _plain_static(settings):  # noqa: F811
     """Pages in tests need no collectstatic run; mail stays in memory."""
     settings.STORAGES = {
         **settings.STORAGES,

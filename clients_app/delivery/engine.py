@@ -1,0 +1,306 @@
+"""The engine room: worker threads over the task engine, and the housekeeping beside them.
+
+Any number of these may run, on any number of machines over one PostgreSQL; all that they do
+is idempotent. django_tasks_db's Worker class is undocumented: its version is pinned, and
+tests/integration/test_engine.py holds it to what is used here.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.db.utils import DatabaseError, InterfaceError
+from django.utils import timezone
+from django_tasks.base import TaskResultStatus
+from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
+
+from clients_app import credentials
+from clients_app.delivery import holds, outbox, rate_limit, reconcile, relay, wakeups
+from clients_app.delivery import timing as times
+from clients_app.heffl.outcome import Reading, Verdict
+from clients_app.models import (
+    ApiCredential,
+    Hold,
+    HoldReason,
+    KeySlot,
+    Lane,
+    RateBudget,
+    Status,
+    Submission,
+)
+
+log = logging.getLogger("portal.worker")
+CheckKey = Callable[[ApiCredential], str]
+"""Asks Heffl about a stored key and acts on a yes; returns "works", "unreachable", …"""
+LATE = timedelta(seconds=10)
+POLL = 0.1
+DESK_POLL = 0.05
+LOOK_EVERY = 2.0
+
+
+class Engine:
+    """N worker threads, one of them for the front desk alone, and one for housekeeping."""
+
+    def __init__(self, threads: int, check_key: CheckKey) -> None:
+        self._stop = threading.Event()
+        self._check_key = check_key
+        self._workers: list[Worker] = []
+        self._name = secrets.token_hex(4)
+        self._threads = [
+            threading.Thread(target=self._keep_house, name="housekeeping", daemon=True),
+            self._worker_thread("desk", [wakeups.DESK_QUEUE], DESK_POLL),
+        ]
+        for number in range(1, max(2, threads)):
+            self._threads.append(self._worker_thread(f"general-{number}", ["*"], POLL))
+
+    def _worker_thread(
+        self, name: str, queues: list[str], interval: float
+    ) -> threading.Thread:
+        return threading.Thread(
+            target=self._work, args=(name, queues, interval), name=name, daemon=True
+        )
+
+    def start(self) -> None:
+        """Start all threads."""
+        wakeups.on_wake(relay.deliver_next)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, patience: float = 40.0) -> None:
+        """Let each thread finish the call it is in, then end it."""
+        self._stop.set()
+        for worker in self._workers:
+            worker.running = False
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(0.1, until - time.monotonic()))
+
+    def _work(self, name: str, queues: list[str], interval: float) -> None:
+        """Run the engine's own Worker whenever there is work; survive what ends it."""
+        while not self._stop.is_set():
+            try:
+                if _work_is_ready(queues):
+                    worker = make_worker(f"{self._name}-{name}", queues)
+                    self._workers.append(worker)
+                    try:
+                        worker.run()
+                    finally:
+                        self._workers.remove(worker)
+            except (DatabaseError, InterfaceError) as error:
+                _database_fault(error)
+                self._stop.wait(1.0)
+            except Exception:
+                log.exception("worker thread fault", extra={"thread": name})
+                self._stop.wait(1.0)
+            self._stop.wait(interval)
+        connection.close()
+
+    def _keep_house(self) -> None:
+        next_sweep = 0.0
+        while not self._stop.is_set():
+            try:
+                look_up_due()
+                probe_due(self._check_key)
+                if time.monotonic() >= next_sweep:
+                    sweep(timezone.now())
+                    check_waiting_keys(self._check_key)
+                    next_sweep = time.monotonic() + times.timing().sweep
+            except (DatabaseError, InterfaceError) as error:
+                _database_fault(error)
+            except Exception:
+                log.exception("housekeeping fault", extra={"thread": "housekeeping"})
+            self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
+        connection.close()
+
+
+def _database_fault(error: Exception) -> None:
+    log.warning("database fault", extra={"reason": type(error).__name__})
+    close_old_connections()
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def make_worker(name: str, queues: list[str]) -> Worker:
+    """Return one of the engine's workers: runs what is ready now, then returns."""
+    return Worker(
+        queue_names=queues,
+        interval=0,
+        batch=True,
+        backend_name="default",
+        startup_delay=False,
+        max_tasks=None,
+        worker_id=f"{name}-{secrets.token_hex(4)}",
+        excluded_queue_names=[],
+    )
+
+
+def _work_is_ready(queues: list[str]) -> bool:
+    """Look without a lock: an idle Worker would take the write lock at each glance."""
+    ready = DBTaskResult.objects.ready().filter(backend_name="default")
+    if "*" not in queues:
+        ready = ready.filter(queue_name__in=queues)
+    return bool(ready.order_by().exists())
+
+
+def look_up_due() -> int:
+    """Look up the unclear submissions that are due; returns how many were looked at."""
+    rows = reconcile.due(timezone.now())
+    for row in rows:
+        result = reconcile.reconcile(row)
+        log.info("reconcile", extra={"submission": str(row.uuid), "reason": result})
+    return len(rows)
+
+
+def probe_due(check_key: CheckKey) -> None:
+    """Knock at Heffl's door for every hold whose probe is due."""
+    for found in holds.due_probes(timezone.now()):
+        now = timezone.now()
+        if not _take_probe(found, now):
+            continue
+        credential = _credential_for(found)
+        if credential is None:
+            continue
+        if found.reason in (HoldReason.KEY_UNVERIFIED, HoldReason.KEY_REFUSED):
+            _probe_key(found, credential, check_key)
+        else:
+            rate_limit.note_call(credential.fingerprint, now)
+            reading = credentials.api_for(credential).check_key()
+            if _is_over(found, reading):
+                holds.release(
+                    found.fingerprint, HoldReason(found.reason), timezone.now()
+                )
+
+
+def _take_probe(found: Hold, now: datetime) -> bool:
+    """Set the hold's next probe; False when another process was faster."""
+    before = found.probe_at
+    mine = Hold.objects.filter(pk=found.pk, probe_at=before).update(
+        probe_at=now + timedelta(seconds=30)
+    )
+    if mine:
+        holds.probed(found, now)
+    return bool(mine)
+
+
+def _credential_for(found: Hold) -> ApiCredential | None:
+    current = ApiCredential.objects.current().select_related("organisation")
+    if found.fingerprint:
+        return current.filter(fingerprint=found.fingerprint).first()
+    return current.filter(verified_at__isnull=False).order_by("?").first()
+
+
+def _probe_key(found: Hold, credential: ApiCredential, check_key: CheckKey) -> None:
+    answer = check_key(credential)
+    if answer in ("works", "unreachable", "unreadable"):
+        return  # a key that works has released its own holds
+    if found.reason == HoldReason.KEY_UNVERIFIED:
+        now = timezone.now()
+        holds.hold(found.fingerprint, HoldReason.KEY_REFUSED, now, answer)
+        holds.release(found.fingerprint, HoldReason.KEY_UNVERIFIED, now)
+
+
+def _is_over(found: Hold, reading: Reading[object]) -> bool:
+    """Say whether a probe's answer ends a hold."""
+    if reading.ok or reading.verdict in (Verdict.RATE_LIMITED, Verdict.KEY_REFUSED):
+        return True
+    return found.reason == HoldReason.OUTAGE and reading.verdict is Verdict.REFUSED
+
+
+def check_waiting_keys(check_key: CheckKey) -> None:
+    """Ask about keys that were saved unverified beside a working one."""
+    waiting = ApiCredential.objects.held().filter(slot=KeySlot.NEXT)
+    for credential in waiting.select_related("organisation")[:20]:
+        check_key(credential)
+
+
+def sweep(now: datetime) -> dict[str, int]:
+    """Put right what crashes left behind. Idempotent; any process may run it.
+
+    Returns counts: "lost" leases, "looks" given anew, "woken" queues, "stuck" and "pruned"
+    tasks.
+    """
+    timing = times.timing()
+    counts = {
+        "lost": outbox.take_back_lost(now),
+        "looks": reconcile.stale_looks(now),
+        "woken": _wake_forgotten(now),
+        "stuck": DBTaskResult.objects.filter(
+            status=TaskResultStatus.RUNNING,
+            started_at__lt=now - timedelta(seconds=timing.task_stuck),
+        ).update(status=TaskResultStatus.FAILED, finished_at=now),
+        "pruned": 0,
+    }
+    kept = now - timedelta(seconds=timing.task_keep)
+    done = DBTaskResult.objects.finished().filter(finished_at__lt=kept)
+    counts["pruned"] = done.order_by().delete()[0]
+    if any(counts.values()):
+        log.info("sweep", extra={"count": sum(counts.values())})
+    return counts
+
+
+def _wake_forgotten(now: datetime) -> int:
+    """Wake queues with something due whose wake-up is missing or long overdue."""
+    due = Submission.objects.filter(status=Status.QUEUED, not_before__lte=now)
+    pairs = due.order_by().values_list("organisation_id", "lane").distinct()
+    lanes: dict[int, set[int]] = {}
+    for organisation, lane in pairs:
+        lanes.setdefault(organisation, set()).add(lane)
+    credentials_of = ApiCredential.objects.current().filter(organisation__in=lanes)
+    woken = 0
+    for credential in credentials_of:
+        budget = RateBudget.objects.filter(fingerprint=credential.fingerprint).first()
+        desk = Lane.FRONTDESK in lanes[credential.organisation_id]
+        known = None
+        if budget:
+            known = budget.desk_wake_at if desk else budget.wake_at
+        if known is None or known < now - LATE:
+            wakeups.rewake(credential.fingerprint, now, desk=desk)
+            woken += 1
+    return woken
+
+
+def drain_once(check_key: CheckKey) -> None:
+    """Work until nothing is left that will become due by itself within a rate window."""
+    wakeups.on_wake(relay.deliver_next)
+    worker_queues = ["*"]
+    while True:
+        sweep(timezone.now())
+        look_up_due()
+        probe_due(check_key)
+        make_worker("once", worker_queues).run()
+        pause = _next_due_in(timezone.now())
+        if pause is None:
+            return
+        time.sleep(min(max(pause, 0.02), 5.0))
+
+
+def _next_due_in(now: datetime) -> float | None:
+    """Return seconds until the next call may go out, None when nothing will by itself."""
+    horizon = now + timedelta(seconds=settings.HEFFL_RATE_LIMIT[1] + 1)
+    waits: list[float] = []
+    for credential in ApiCredential.objects.current():
+        if holds.is_held(credential.fingerprint):
+            continue
+        row = (
+            Submission.objects.filter(
+                organisation=credential.organisation_id,
+                status=Status.QUEUED,
+                not_before__lt=horizon,
+            )
+            .order_by("not_before")
+            .first()
+        )
+        budget = RateBudget.objects.filter(fingerprint=credential.fingerprint).first()
+        if row is None or budget is None:
+            continue
+        at = rate_limit.next_allowed(budget, rate_limit.Use(row.lane), now)
+        waits.append((max(at, row.not_before) - now).total_seconds())
+    return min(waits) if waits else None

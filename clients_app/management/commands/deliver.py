@@ -1,0 +1,57 @@
+"""`deliver`: run the worker. Any number of them may run at once."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from clients_app import organisations
+from clients_app.delivery.engine import Engine, drain_once
+from clients_app.models import ApiCredential
+
+log = logging.getLogger("portal.worker")
+
+
+def check_key(credential: ApiCredential) -> str:
+    """Ask Heffl about a stored key on the worker's behalf."""
+    return str(organisations.verify_key(credential, user=None))
+
+
+class Command(BaseCommand):
+    """Send what waits to Heffl, until told to stop."""
+
+    help = "Run the delivery worker (with --once: drain the queue and exit)."
+    requires_migrations_checks = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add --once and --threads."""
+        parser.add_argument(
+            "--once", action="store_true", help="send what can be sent, then exit"
+        )
+        parser.add_argument(
+            "--threads",
+            type=int,
+            default=settings.DELIVERY_THREADS,
+            help="worker threads, one of them for the front desk (DELIVERY_THREADS)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT; a call under way is finished first."""
+        if options["once"]:
+            drain_once(check_key)
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        engine = Engine(options["threads"], check_key)
+        engine.start()
+        log.info("worker started", extra={"count": options["threads"]})
+        stop.wait()
+        engine.stop()
+        log.info("worker stopped")

@@ -1,0 +1,144 @@
+"""submit() and revise(): what somebody entered, its audit event and its wake-up, in one
+transaction. A page says "saved" only after that has committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from clients_app import audit
+from clients_app.delivery.wakeups import wake_organisation
+from clients_app.heffl.contract import Answer
+from clients_app.matching import display_name, match_key
+from clients_app.models import (
+    Lane,
+    Organisation,
+    Source,
+    Status,
+    Submission,
+    User,
+)
+from clients_app.models.search import name_key_for, search_text_for
+
+LANES = {
+    Source.FRONTDESK: Lane.FRONTDESK,
+    Source.SIGNUP: Lane.SIGNUP,
+    Source.IMPORT: Lane.IMPORT,
+}
+CORRECTABLE = (Status.NEEDS_FIX, Status.REVIEW)
+WAS_UNCLEAR = (Status.REVIEW,)
+
+
+def _described(client_type: str, answers: Mapping[str, Answer]) -> dict[str, Any]:
+    """Return the columns that follow from what was entered."""
+    name = display_name(client_type, answers)
+    return {
+        "type": client_type,
+        "answers": dict(answers),
+        "display_name": name[:330],
+        "name_key": name_key_for(name)[:330],
+        "match_key": match_key(client_type, answers),
+        "search_text": search_text_for(name, answers, ""),
+    }
+
+
+def submit(
+    *,
+    organisation: Organisation,
+    client_type: str,
+    answers: Mapping[str, Answer],
+    source: Source,
+    token: str,
+    user: User | None,
+    now: datetime | None = None,
+) -> Submission:
+    """Accept a filled form, once per (organisation, token).
+
+    `answers` are cleaned answers by input name, only those the type allows. A token that
+    was used before returns the submission it made then, whatever else is given.
+    """
+    now = now or timezone.now()
+    lane = LANES[source]
+    with transaction.atomic():
+        submission, made = Submission.objects.get_or_create(
+            organisation=organisation,
+            submission_token=token,
+            defaults={
+                **_described(client_type, answers),
+                "source": source,
+                "lane": lane,
+                "created_by": user,
+                "created_at": now,
+                "queued_at": now,
+                "not_before": now,
+                "status": Status.QUEUED,
+            },
+        )
+        if made:
+            audit.record(
+                "submission.accepted",
+                organisation=organisation,
+                actor=user,
+                actor_label="" if user else str(source),
+                about=submission,
+                detail={"source": str(source), "type": client_type},
+                at=now,  # the same day as the row's, for the balance
+            )
+            wake_organisation(organisation, now, lane=lane)
+    return submission
+
+
+def revise(
+    *,
+    submission: Submission,
+    client_type: str,
+    answers: Mapping[str, Answer],
+    user: User,
+    now: datetime | None = None,
+) -> bool:
+    """Store corrected answers of a refused submission and queue it again.
+
+    Returns False, changing nothing, when it is no longer the revision that was shown, or
+    not in a state to be corrected. One that may be in Heffl already is looked up first.
+    """
+    now = now or timezone.now()
+    before = dict(submission.answers)
+    changed = sorted(
+        name
+        for name in before.keys() | answers.keys()
+        if before.get(name) != answers.get(name)
+    )
+    with transaction.atomic():
+        moved = Submission.objects.filter(
+            pk=submission.pk,
+            status__in=CORRECTABLE,
+            revision=submission.revision,
+        ).update(
+            **_described(client_type, answers),
+            status=Status.QUEUED,
+            revision=submission.revision + 1,
+            problem="",
+            problem_field="",
+            message="",
+            candidates=[],
+            safe_failures=0,
+            queued_at=now,
+            not_before=now,
+            reconcile_at=None,
+            look_first=submission.look_first or submission.status in WAS_UNCLEAR,
+        )
+        if not moved:
+            return False
+        audit.record(
+            "submission.corrected",
+            organisation=submission.organisation,
+            actor=user,
+            about=submission,
+            detail={"fields": changed},
+        )
+        wake_organisation(submission.organisation, now, lane=submission.lane)
+    return True
