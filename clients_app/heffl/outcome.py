@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 
 from .contract import RemoteClient, clean_text, read_created
 from .errors import UnreadableAnswer
-from .headers import RateInfo, pause_seconds, read_rate, remote_date
+from .headers import RateInfo as RateInfo
+from .headers import pause_seconds, read_rate, remote_date
 from .refusal import Refusal, looks_like_html, read_refusal
 
 T = TypeVar("T")
