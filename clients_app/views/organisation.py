@@ -18,7 +18,11 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from clients_app import credentials, organisations
 from clients_app.delivery import holds
@@ -28,7 +32,7 @@ from clients_app.settings_forms import ApiKeyForm, CustomFieldForm
 from clients_app.views.access import members_only
 
 
-@require_GET
+@require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """Lead to the one organisation's new-client page, or list the organisations."""
@@ -42,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "organisation/home.html", {"memberships": memberships})
 
 
-@require_GET
+@require_safe
 @members_only(Role.ADMIN)
 def settings(request: HttpRequest, member: Membership) -> HttpResponse:
     """Lead to the first settings page that the member may open."""
@@ -81,7 +85,7 @@ def proved_lately(
     return wrapper
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("key")
 @members_only(Role.OWNER)
 def settings_heffl(request: HttpRequest, member: Membership) -> HttpResponseBase:
@@ -196,7 +200,7 @@ def _key_handled(request: HttpRequest, member: Membership, action: str) -> None:
         messages.success(request, _("The key is removed."))
 
 
-@require_GET
+@require_safe
 @members_only(Role.ADMIN)
 def settings_fields(request: HttpRequest, member: Membership) -> HttpResponse:
     """List the custom fields in the order of the form."""
@@ -225,7 +229,7 @@ def _field_saved(
     return redirect("settings-fields", member.organisation.slug)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @members_only(Role.ADMIN)
 def settings_field_new(request: HttpRequest, member: Membership) -> HttpResponse:
     """Add a custom field."""
@@ -236,7 +240,7 @@ def settings_field_new(request: HttpRequest, member: Membership) -> HttpResponse
     return _field_page(request, member, CustomFieldForm(organisation=organisation))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @members_only(Role.ADMIN)
 def settings_field_edit(
     request: HttpRequest, member: Membership, pk: int
@@ -278,7 +282,7 @@ def _person(request: HttpRequest) -> User:
     return request.user
 
 
-@require_GET
+@require_safe
 @login_required
 def account_preferences(request: HttpRequest) -> HttpResponse:
     """Show what a person can set for themselves, and the way to each page."""
