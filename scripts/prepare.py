@@ -106,6 +106,9 @@ def main() -> None:
     with explained():
         import django
 
+        from heffl_portal import env
+
+        env.read_web_server()  # so that a bad setting shows before anything is made
         django.setup()
         collect_static()
         if not options.static_only:

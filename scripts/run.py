@@ -88,6 +88,7 @@ def check_port(port: int) -> None:
 def make_place(var: Path, port: int) -> Place:
     """Make the data directory. Raises StartFailed when it cannot be written."""
     place = Place(var, port)
+    os.umask(0o077)  # personal data: for this user only
     try:
         place.logs.mkdir(parents=True, exist_ok=True)
         for directory in (var, place.logs):
