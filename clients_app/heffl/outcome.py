@@ -17,6 +17,7 @@ from .headers import pause_seconds, read_rate, remote_date
 from .refusal import Refusal, looks_like_html, read_refusal
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Phase(StrEnum):
@@ -92,7 +93,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class Reading(Generic[T_co]):
     """The result of one GET: like an Outcome, with `data` when `ok`.
 
     A GET changes nothing, so a failed one is never UNCERTAIN: SAFE means "ask again
@@ -103,7 +104,7 @@ class Reading(Generic[T]):
     verdict: Verdict | None
     phase: Phase
     reason: str
-    data: T | None = None
+    data: T_co | None = None
     status: int | None = None
     message: str = ""
     code: str = ""

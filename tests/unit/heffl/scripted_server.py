@@ -5,6 +5,7 @@ that it saw; under TLS those are the decrypted ones, so a handshake counts as no
 """
 
 import ipaddress
+import select
 import socket
 import ssl
 import struct
@@ -72,6 +73,13 @@ class Peer:
         for byte in data:
             self.sock.sendall(bytes([byte]))
             threading.Event().wait(pause)
+
+    def wait_unread(self) -> None:
+        """Wait until the client has sent something, and leave it where it is.
+
+        Otherwise a reset may reach the client before its connection stands.
+        """
+        select.select([self.sock], [], [], PATIENCE)
 
     def hold(self) -> None:
         """Say nothing until the client goes away."""

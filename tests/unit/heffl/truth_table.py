@@ -215,6 +215,11 @@ def unread(data: bytes = b"", *, then: Script = Peer.finish, drip=False) -> Scri
     return script
 
 
+def reset_unread(peer: Peer) -> None:
+    peer.wait_unread()
+    peer.reset()
+
+
 def after_first_bytes(then: Script) -> Script:
     """Return a script that goes on as soon as anything has come in."""
 
@@ -287,10 +292,10 @@ BEFORE_THE_REQUEST = (
     both("key unreadable", _V.KEY_REFUSED, Peer.hold, key=None),
     both("key malformed", _V.KEY_REFUSED, Peer.hold, key="two\nlines"),
     Fault(
-        "reset on accept",
+        "reset before the handshake",
         _V.UNCERTAIN,
         _V.SAFE,
-        unread(then=Peer.reset),
+        reset_unread,
         handshake=False,
     ),
     Fault("FIN on accept", _V.UNCERTAIN, _V.SAFE, unread(), handshake=False),
@@ -344,7 +349,7 @@ BEFORE_THE_REQUEST = (
 )
 
 AFTER_THE_FIRST_BYTE = (
-    both("reset, nothing read", _V.UNCERTAIN, unread(then=Peer.reset)),
+    both("reset, nothing read", _V.UNCERTAIN, reset_unread),
     both("FIN, nothing read", _V.UNCERTAIN, unread()),
     both("reset after the head", _V.UNCERTAIN, after_head(Peer.reset)),
     both("reset after the request", _V.UNCERTAIN, raw(b"", then=Peer.reset)),
