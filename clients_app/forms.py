@@ -163,6 +163,9 @@ class Question(forms.Field):
         super().__init__(**kwargs)
         self.wrapper = wrapper
 
+    def clean(self, value: Any) -> None:
+        """Pass everything: the form as a whole is checked at once."""
+
 
 class Folded(Fieldset):  # type: ignore[misc]
     """A group of optional questions, folded while it holds nothing of interest."""
@@ -207,6 +210,7 @@ class SubmissionForm(forms.Form):
         self.cleaned_data: dict[str, Answer] = {}
         self._kinds: dict[str, FieldKind] = {}
         self._token = ""
+        self._judged = True
 
     @property
     def token(self) -> str:
@@ -221,8 +225,14 @@ class SubmissionForm(forms.Form):
         """Forget the posted token: what is sent next is another client."""
         self._token = secrets.token_urlsafe(16)
 
+    def show_only(self) -> None:
+        """Show what was typed without saying what is wrong with it."""
+        self._judged = False
+
     def clean(self) -> dict[str, Answer]:
         """Check all answers; the rules are in answers.py."""
+        if not self._judged:
+            return {}
         checked = check(self.data, region=self.region, extra=self.specs)
         for name, words in checked.faults.items():
             self.refuse(name, words)

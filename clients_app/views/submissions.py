@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -26,6 +27,7 @@ def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
         return _new(request, member, form)
     form = SubmissionForm(request.POST, organisation=organisation)
     if request.POST.get("action") == "switch":
+        form.show_only()
         return _new(request, member, form, shown=form.client_type)
     if not form.is_valid():
         return _new(request, member, form, shown=form.client_type, status=422)
@@ -39,7 +41,7 @@ def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
     )
     if not _is_the_same(submission, form):
         return _sent_before(request, member, form, submission)
-    return redirect("submission-detail", organisation.slug, submission.uuid)
+    return _to_status(member, submission)
 
 
 def _is_the_same(submission: Submission, form: SubmissionForm) -> bool:
@@ -76,7 +78,7 @@ def _new(
         "form": form,
         "heading": _("New client"),
         "button": _("Create client"),
-        "problems": form.problems() if status == 422 else [],
+        "problems": form.problems(),
         "shown": shown,
     }
     return render(request, "submissions/form.html", context, status=status)
@@ -99,6 +101,7 @@ def submission_edit(
         return _correction(request, member, submission, form)
     form = SubmissionForm(request.POST, organisation=organisation)
     if request.POST.get("action") == "switch":
+        form.show_only()
         return _correction(request, member, submission, form)
     if not form.is_valid():
         return _correction(request, member, submission, form, status=422)
@@ -111,7 +114,7 @@ def submission_edit(
     )
     if not revised:
         return _taken(request, member, submission)
-    return redirect("submission-detail", organisation.slug, submission.uuid)
+    return _to_status(member, submission)
 
 
 def _posted_revision(request: HttpRequest, submission: Submission) -> int:
@@ -137,13 +140,12 @@ def _correction(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    switching = request.POST.get("action") == "switch"
     context = {
         "member": member,
         "form": form,
         "heading": _("Correct and resend"),
         "button": _("Send again"),
-        "problems": [] if switching else form.problems(),
+        "problems": form.problems(),
         "shown": form.client_type,
         "revision": request.POST.get("revision") or submission.revision,
         "cancel_url": _address(member, submission),

@@ -1,0 +1,122 @@
+// Makes every page faster to use; no page needs it. Words come from the page, so that
+// they can be translated.
+(() => {
+  const page = document.documentElement;
+  const one = (selector, root = document) => root.querySelector(selector);
+  const say = (words) => { if (words) one("#live").textContent = words; };
+
+  // A second click on a form that is on its way does nothing.
+  addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.sent) return event.preventDefault();
+    form.sent = true;
+    for (const button of form.querySelectorAll("button")) button.ariaDisabled = "true";
+    setTimeout(() => form.sent && say(form.dataset.busy), 200);
+  });
+  addEventListener("pageshow", (event) => {
+    for (const form of event.persisted ? document.forms : []) {
+      form.sent = false;
+      for (const button of form.querySelectorAll("button")) button.ariaDisabled = null;
+    }
+  });
+
+  // Client type.
+  addEventListener("change", ({ target }) => {
+    if (target.name === "type" && target.form) say(target.form.dataset[target.value]);
+  });
+
+  // Keys, by their place on the keyboard.
+  const typing = (node) =>
+    node.isContentEditable ||
+    (/^(input|textarea|select)$/i.test(node.tagName) && !/^(radio|checkbox)$/.test(node.type));
+  const closeMenu = (menu) => { menu.open = false; one("summary", menu).focus(); };
+  addEventListener("keydown", (event) => {
+    const { target, code, altKey, ctrlKey, metaKey, shiftKey } = event;
+    if (event.isComposing || event.defaultPrevented) return;
+    const main = one("form[data-main]");
+    const menu = one(".menu[open]");
+    let done = true;
+    if ((ctrlKey || metaKey) && /Enter$/.test(code) && main) main.requestSubmit();
+    else if (altKey && !ctrlKey && /^Digit[12]$/.test(code) && main?.type) {
+      main.type[code.slice(-1) - 1].click();
+      main.type[code.slice(-1) - 1].focus();
+    } else if (code === "Escape" && menu) closeMenu(menu);
+    else if (code === "Escape" && target.type === "search") target.blur();
+    else if (altKey || ctrlKey || metaKey || typing(target) || page.dataset.shortcuts === "off") return;
+    else if (event.key === "?" || (code === "Slash" && shiftKey)) {
+      const keys = one(".keys");
+      if (keys) { keys.open = keys.closest(".menu").open = true; one("summary", keys).focus(); }
+    } else if (!shiftKey && code === "Slash" && one("[data-key=Slash]")) one("[data-key=Slash]").focus();
+    else if (!shiftKey && code === "KeyN" && one("[data-key=KeyN]")) one("[data-key=KeyN]").click();
+    else done = false;
+    if (done) event.preventDefault();
+  });
+  addEventListener("click", ({ target }) => {
+    const menu = one(".menu[open]");
+    if (menu && !menu.contains(target)) menu.open = false;
+  });
+
+  // A number can be copied.
+  const drawCopy = () => {
+    for (const number of navigator.clipboard ? document.querySelectorAll("[data-copy]:not([data-drawn])") : []) {
+      const button = document.createElement("button");
+      number.dataset.drawn = "";
+      button.type = "button";
+      button.className = "btn ghost";
+      button.textContent = number.dataset.copy;
+      button.onclick = async () => {
+        await navigator.clipboard.writeText(number.textContent.trim());
+        button.textContent = number.dataset.copied;
+        say(number.dataset.copied);
+      };
+      number.after(button);
+    }
+  };
+
+  // The status of a client: ask until it is final, quickly at first, rarely when failing.
+  const started = Date.now();
+  const note = document.createElement("p");
+  const again = document.createElement("button");
+  let last, timer, failures = 0, asking = false;
+  const ask = async () => {
+    const block = one("[data-poll]");
+    clearTimeout(timer);
+    if (!block || "final" in block.dataset || document.hidden || asking) return;
+    asking = true;
+    const age = Date.now() - started;
+    let wait = age < 3000 ? 300 : age < 60000 ? 1000 : 5000;
+    try {
+      const answer = await fetch(block.dataset.poll, { signal: AbortSignal.timeout(20000) });
+      const html = answer.ok && !answer.redirected && (await answer.text());
+      const next = html && one("[data-poll]", new DOMParser().parseFromString(html, "text/html"));
+      if (!next) throw 0;
+      failures = 0;
+      note.remove();
+      if (html !== last && next.outerHTML !== block.outerHTML) {
+        const focused = block.contains(document.activeElement);
+        block.replaceWith(next);
+        drawCopy();
+        if (focused) { next.tabIndex = -1; next.focus(); }
+        if (next.dataset.say !== block.dataset.say) say(next.dataset.say);
+      }
+      last = html;
+    } catch {
+      wait = Math.min(30, 2 ** failures++) * 1000;
+      if (!note.isConnected) {
+        note.replaceChildren(document.createElement("span"), " ", again);
+        again.textContent = block.dataset.check;
+        block.after(note);
+      }
+      note.firstChild.textContent = block.dataset.retry.replace("{n}", wait / 1000);
+    }
+    asking = false;
+    timer = setTimeout(ask, wait);
+  };
+  note.className = "notice";
+  again.className = "btn ghost";
+  again.onclick = ask;
+  addEventListener("visibilitychange", ask);
+  drawCopy();
+  if (one("[data-poll]")) timer = setTimeout(ask, 300);
+})();
