@@ -23,6 +23,10 @@ _MOST_WORDS = 12
 _NAME_LENGTH = 330
 _TEXT_LENGTH = 2_000
 
+# What is searched. The number comes from its own column, so that nobody who stores one
+# has to think of the search.
+BODY = "search_text || ' | ' || lower(number)"
+
 # A mark is three characters: what it says, then the organisation in base 6,000. The
 # alphabet is Unicode's private use area, which no cleaned answer contains.
 _ANY = "any"
@@ -60,10 +64,13 @@ def name_key_for(name: str) -> str:
     return _plain(name)[:_NAME_LENGTH].rstrip()
 
 
-def search_text_for(display_name: str, answers: Mapping[str, Any], number: str) -> str:
+def search_text_for(
+    display_name: str, answers: Mapping[str, Any], number: str = ""
+) -> str:
     """Return the text a client is found by: name, number, e-mail, phone and tax number.
 
-    `answers` are those of the form (input names). A phone is found with and without its +,
+    `answers` are those of the form (input names). The number that Heffl issues is searched
+    in its own column as well and need not be given. A phone is found with and without its +,
     and both phone and tax number by their digits alone.
     """
     names = [display_name]
@@ -196,7 +203,7 @@ def _postgresql_hits(
     grams = [gram for word in words for gram in _trigrams(word)]
     direction = "DESC" if descending else "ASC"
     low, high = ids
-    checks = " AND ".join(["strpos(search_text, %s) > 0"] * len(words))
+    checks = " AND ".join([f"strpos({BODY}, %s) > 0"] * len(words))
     return (
         "WITH ends AS (SELECT GREATEST(%s, MIN(id)) AS low, LEAST(%s, MAX(id)) AS high"
         f" FROM {_TABLE})"
@@ -213,7 +220,9 @@ def _postgresql_hits(
 
 _TABLE = "clients_app_submission"
 _BLOCK = 14
-_TERMS = "submission_terms(organisation_id, id, status, type, source, search_text)"
+_TERMS = (
+    "submission_terms(organisation_id, id, status, type, source, search_text, number)"
+)
 
 
 def _sql_group(row: str) -> str:
@@ -241,20 +250,30 @@ def _sql_marks(row: str, char: str, text: str) -> list[str]:
     ]
 
 
+def _sql_body(row: str) -> str:
+    return BODY.replace("search_text", f"{row}search_text").replace(
+        "number", f"{row}number"
+    )
+
+
 def _sqlite_install() -> list[str]:
     columns = "organisation, status, type, source, body"
-    new = f"new.id, {', '.join(_sql_marks('new.', 'char', ''))}, new.search_text"
-    old = f"'delete', old.id, {', '.join(_sql_marks('old.', 'char', ''))}, old.search_text"
+    new = f"new.id, {', '.join(_sql_marks('new.', 'char', ''))}, {_sql_body('new.')}"
+    old = (
+        f"'delete', old.id, {', '.join(_sql_marks('old.', 'char', ''))},"
+        f" {_sql_body('old.')}"
+    )
     add = f"INSERT INTO submission_search (rowid, {columns}) VALUES ({new});"
     remove = (
         f"INSERT INTO submission_search (submission_search, rowid, {columns})"
         f" VALUES ({old});"
     )
     changed = (
-        "old.search_text IS NOT new.search_text OR old.type IS NOT new.type"
+        "old.search_text IS NOT new.search_text OR old.number IS NOT new.number"
+        " OR old.type IS NOT new.type"
         f" OR {_sql_group('old.')} IS NOT {_sql_group('new.')}"
     )
-    existing = f"{', '.join(_sql_marks('', 'char', ''))}, search_text FROM {_TABLE}"
+    existing = f"{', '.join(_sql_marks('', 'char', ''))}, {BODY} FROM {_TABLE}"
     return [
         f"CREATE VIRTUAL TABLE submission_search USING fts5({columns}, content='',"
         " tokenize='trigram case_sensitive 1')",
@@ -264,7 +283,7 @@ def _sqlite_install() -> list[str]:
         f"CREATE TRIGGER submission_search_removed AFTER DELETE ON {_TABLE}"
         f" BEGIN {remove} END",
         "CREATE TRIGGER submission_search_changed"
-        f" AFTER UPDATE OF search_text, status, type ON {_TABLE}"
+        f" AFTER UPDATE OF search_text, number, status, type ON {_TABLE}"
         f" WHEN {changed} BEGIN {remove} {add} END",
     ]
 
@@ -284,10 +303,10 @@ def _postgresql_install() -> list[str]:
         f'ALTER TABLE {_TABLE} ALTER COLUMN name_key TYPE varchar(330) COLLATE "C"',
         f'ALTER TABLE {_TABLE} ALTER COLUMN number TYPE varchar(200) COLLATE "C"',
         "CREATE FUNCTION submission_terms(organisation_id bigint, id bigint,"
-        " status text, type text, source text, search_text text) RETURNS text[]"
-        " LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT"
-        " ARRAY(SELECT substr(search_text, i, 3)"
-        "  FROM generate_series(1, length(search_text) - 2) AS i)"
+        " status text, type text, source text, search_text text, number text)"
+        " RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT"
+        f" ARRAY(SELECT substr({BODY}, i, 3)"
+        f"  FROM generate_series(1, length({BODY}) - 2) AS i)"
         f" || ARRAY[{marks}, '#' || (id >> {_BLOCK})] $$",
         f"CREATE INDEX submission_search ON {_TABLE} USING gin ({_TERMS})"
         " WITH (gin_pending_list_limit = 512)",
