@@ -63,8 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         sandbox = _start(options)
     except (StoreError, ValueError) as error:
         return _fail(str(error))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        # The library adds the address in brackets, which the sentence has already.
+        reason = (error.strerror or str(error)).split(" (while")[0]
         place = f"{options.host} port {options.port}"
         return _fail(f"The sandbox cannot listen on {place}: {reason}.")
     with sandbox:

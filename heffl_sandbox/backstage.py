@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from heffl_sandbox import __version__, faults
+from heffl_sandbox import __version__, faults, script
 from heffl_sandbox.api import ApiError, HefflApi
 from heffl_sandbox.calls import CallLog
 from heffl_sandbox.rate_limit import RateLimiter
@@ -67,7 +67,7 @@ class Backstage:
         limiter: RateLimiter,
         api: HefflApi,
         webhooks: Webhooks,
-        queue: faults.FaultQueue,
+        queue: script.FaultQueue,
         calls: CallLog,
         set_scene: Callable[[], None],
     ) -> None:
@@ -229,7 +229,7 @@ class Backstage:
     def _push_faults(self, body: Body) -> tuple[int, object]:
         several = "faults" in body
         wanted = _list(body, "faults") if several else [body]
-        self._queue.push([faults.read_rule(one) for one in wanted])
+        self._queue.push([script.read_rule(one) for one in wanted])
         return 201, {"queue": self._queue.as_json()}
 
     def _reset(self, body: Body) -> tuple[int, object]:

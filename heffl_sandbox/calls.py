@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-KEPT = 200_000
+KEPT = 100_000
 
 
 @dataclass(slots=True)

@@ -1,29 +1,22 @@
 """The scripted faults: every way in which a remote can fail to answer plainly.
 
-A rule in the queue says which fault, how often and for whom; the first rule that fits
-a call and fires is played. `REGISTRY` names each fault and what it does.
+`REGISTRY` names each fault, what it does and its parameters; `script` decides who
+gets it.
 """
 
 from __future__ import annotations
 
 import enum
-import hashlib
 import json
-import random
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from heffl_sandbox.wire import Connection, Response, head_bytes, json_response
 
 MAX_SECONDS = 600.0
-_MAX_HELD = 48  # of the server's threads, so that some always stay free
-
-
-class BadFault(ValueError):
-    """A rule that cannot be taken; the message says why in plain words."""
 
 
 class Stage(enum.Enum):
@@ -42,12 +35,14 @@ class Exchange:
         connection: Connection,
         params: Mapping[str, object],
         answer: Callable[[], Response | None],
+        report: Callable[[int], None],
         stopping: threading.Event,
         slots: threading.Semaphore,
     ) -> None:
         self.connection = connection
         self._params = params
         self._answer = answer
+        self._report = report
         self._stopping = stopping
         self._slots = slots
 
@@ -88,6 +83,17 @@ class Exchange:
         """Do what the call asks for where the answer itself is not needed."""
         self._answer()
 
+    def send(self, response: Response) -> None:
+        """Send a whole answer."""
+        self._report(response.status)
+        self.connection.answer(response)
+
+    def send_part(self, response: Response, end: int) -> None:
+        """Send the answer's bytes up to `end`, which counts like a slice."""
+        self._report(response.status)
+        data = head_bytes(response) + response.body
+        self.connection.send(data[:end])
+
     def hold(self, seconds: float) -> None:
         """Keep the peer waiting without a word."""
         if self._slots.acquire(blocking=False):
@@ -111,7 +117,7 @@ class Exchange:
             self.sleep(self.number("interval"))
 
 
-Play = Callable[[Exchange], int | None]
+Play = Callable[[Exchange], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +175,9 @@ _CODES = {
 }
 
 
-def _send(exchange: Exchange, response: Response) -> int:
-    exchange.connection.answer(response)
-    return response.status
-
-
 @_fault("none", "Answers as usual; for gaps in a script.", creates=True)
-def _none(exchange: Exchange) -> int:
-    return _send(exchange, exchange.proper())
+def _none(exchange: Exchange) -> None:
+    exchange.send(exchange.proper())
 
 
 @_fault(
@@ -190,7 +191,7 @@ def _none(exchange: Exchange) -> int:
     content_type="application/json",
     headers={},
 )
-def _status(exchange: Exchange) -> int:
+def _status(exchange: Exchange) -> None:
     exchange.happen()
     status, kind = int(exchange.number("status")), exchange.text("body")
     message = exchange.text("message")
@@ -202,7 +203,7 @@ def _status(exchange: Exchange) -> int:
         raw = exchange.text("raw") if kind == "raw" else ""
         response = Response(status, raw.encode(), exchange.text("content_type"))
     response.headers.update(exchange.headers())
-    return _send(exchange, response)
+    exchange.send(response)
 
 
 def _register_statuses() -> None:
@@ -236,7 +237,7 @@ _register_statuses()
     reset="5",
     retry_after="",
 )
-def _rate_limited(exchange: Exchange) -> int:
+def _rate_limited(exchange: Exchange) -> None:
     exchange.happen()
     names = {
         "RateLimit-Limit": "limit",
@@ -247,7 +248,7 @@ def _rate_limited(exchange: Exchange) -> int:
     response = _json_error(429, "Rate limit exceeded")
     values = {header: exchange.text(param) for header, param in names.items()}
     response.headers = {header: value for header, value in values.items() if value}
-    return _send(exchange, response)
+    exchange.send(response)
 
 
 @_fault(
@@ -256,19 +257,17 @@ def _rate_limited(exchange: Exchange) -> int:
     status=307,
     location="http://127.0.0.1:9/elsewhere",
 )
-def _redirect(exchange: Exchange) -> int:
+def _redirect(exchange: Exchange) -> None:
     exchange.happen()
     status = int(exchange.number("status"))
-    return _send(
-        exchange, Response(status, headers={"Location": exchange.text("location")})
-    )
+    exchange.send(Response(status, headers={"Location": exchange.text("location")}))
 
 
 @_fault("early_hints", "103 first, then the usual answer.", creates=True)
-def _early_hints(exchange: Exchange) -> int:
+def _early_hints(exchange: Exchange) -> None:
     response = exchange.proper()
     exchange.connection.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
-    return _send(exchange, response)
+    exchange.send(response)
 
 
 @_fault(
@@ -299,23 +298,19 @@ def _fin_without_answer(exchange: Exchange) -> None:
 
 
 @_fault("fin_in_headers", "Closes in the middle of the answer's headers.", creates=True)
-def _fin_in_headers(exchange: Exchange) -> int:
+def _fin_in_headers(exchange: Exchange) -> None:
     response = exchange.proper()
-    head = head_bytes(response)
-    exchange.connection.send(head[: head.index(b"Server:") + 9])
-    return response.status
+    exchange.send_part(response, head_bytes(response).index(b"Server:") + 9)
 
 
 @_fault("truncated_body", "Closes in the middle of the answer's body.", creates=True)
-def _truncated_body(exchange: Exchange) -> int:
-    return _send_half(exchange)
+def _truncated_body(exchange: Exchange) -> None:
+    _send_half(exchange)
 
 
-def _send_half(exchange: Exchange) -> int:
+def _send_half(exchange: Exchange) -> None:
     response = json_response(200, exchange.success())
-    half = response.body[: len(response.body) // 2]
-    exchange.connection.send(head_bytes(response) + half)
-    return response.status
+    exchange.send_part(response, -len(response.body) // 2)
 
 
 @_fault(
@@ -324,10 +319,9 @@ def _send_half(exchange: Exchange) -> int:
     creates=True,
     seconds=60.0,
 )
-def _stalled_body(exchange: Exchange) -> int:
-    status = _send_half(exchange)
+def _stalled_body(exchange: Exchange) -> None:
+    _send_half(exchange)
     exchange.hold(exchange.number("seconds"))
-    return status
 
 
 @_fault(
@@ -338,10 +332,10 @@ def _stalled_body(exchange: Exchange) -> int:
     chunk=1,
     seconds=120.0,
 )
-def _dripping_headers(exchange: Exchange) -> int:
+def _dripping_headers(exchange: Exchange) -> None:
     response = exchange.proper()
+    exchange.send_part(response, 0)
     exchange.drip(head_bytes(response) + response.body)
-    return response.status
 
 
 @_fault(
@@ -352,11 +346,10 @@ def _dripping_headers(exchange: Exchange) -> int:
     chunk=1,
     seconds=120.0,
 )
-def _dripping_body(exchange: Exchange) -> int:
+def _dripping_body(exchange: Exchange) -> None:
     response = exchange.proper()
-    exchange.connection.send(head_bytes(response))
+    exchange.send_part(response, len(head_bytes(response)))
     exchange.drip(response.body)
-    return response.status
 
 
 @_fault("stall", "Reads the request and never answers.", seconds=60.0)
@@ -366,10 +359,10 @@ def _stall(exchange: Exchange) -> None:
 
 
 @_fault("slow", "Answers as usual, only late.", creates=True, seconds=5.0)
-def _slow(exchange: Exchange) -> int:
+def _slow(exchange: Exchange) -> None:
     response = exchange.proper()
     exchange.sleep(exchange.number("seconds"))
-    return _send(exchange, response)
+    exchange.send(response)
 
 
 @_fault("garbage", "Answers with bytes that are not HTTP.", creates=True)
@@ -378,33 +371,33 @@ def _garbage(exchange: Exchange) -> None:
     exchange.connection.send(b"\x16\x03\x01\x00\x00 not http at all \xff\xfe\r\n\r\n")
 
 
-def _broken(exchange: Exchange, body: bytes, **headers: str) -> int:
+def _broken(exchange: Exchange, body: bytes, **headers: str) -> None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return _send(exchange, Response(200, body, headers=named))
+    exchange.send(Response(200, body, headers=named))
 
 
 @_fault("not_json", "200 with a body that is no JSON.", creates=True)
-def _not_json(exchange: Exchange) -> int:
+def _not_json(exchange: Exchange) -> None:
     exchange.happen()
-    return _broken(exchange, b'{"id": "clt_1", "number":')
+    _broken(exchange, b'{"id": "clt_1", "number":')
 
 
 @_fault("json_list", "200 with a JSON list.", creates=True)
-def _json_list(exchange: Exchange) -> int:
-    return _send(exchange, json_response(200, [exchange.success()]))
+def _json_list(exchange: Exchange) -> None:
+    exchange.send(json_response(200, [exchange.success()]))
 
 
 @_fault("empty_body", "200 with an empty body.", creates=True)
-def _empty_body(exchange: Exchange) -> int:
+def _empty_body(exchange: Exchange) -> None:
     exchange.happen()
-    return _broken(exchange, b"")
+    _broken(exchange, b"")
 
 
 @_fault("bad_gzip", "200 that claims gzip and is not.", creates=True)
-def _bad_gzip(exchange: Exchange) -> int:
+def _bad_gzip(exchange: Exchange) -> None:
     exchange.happen()
     body = b"\x1f\x8b\x08\x00" + b"no gzip" * 10
-    return _broken(exchange, body, Content_Encoding="gzip")
+    _broken(exchange, body, Content_Encoding="gzip")
 
 
 @_fault(
@@ -413,218 +406,57 @@ def _bad_gzip(exchange: Exchange) -> int:
     creates=True,
     levels=200_000,
 )
-def _deeply_nested(exchange: Exchange) -> int:
+def _deeply_nested(exchange: Exchange) -> None:
     exchange.happen()
     levels = min(int(exchange.number("levels")), 2_000_000)
-    return _broken(exchange, b"[" * levels + b"]" * levels)
+    _broken(exchange, b"[" * levels + b"]" * levels)
 
 
 @_fault("huge_body", "200 with a body over 1 MiB.", creates=True, size=(1 << 20) + 1024)
-def _huge_body(exchange: Exchange) -> int:
+def _huge_body(exchange: Exchange) -> None:
     size = min(int(exchange.number("size")), 64 << 20)
-    return _send(exchange, json_response(200, exchange.success() | {"pad": "x" * size}))
+    exchange.send(json_response(200, exchange.success() | {"pad": "x" * size}))
 
 
 @_fault("no_id", "200 without an id.", creates=True)
-def _no_id(exchange: Exchange) -> int:
+def _no_id(exchange: Exchange) -> None:
     body = exchange.success()
     del body["id"]
-    return _send(exchange, json_response(200, body))
+    exchange.send(json_response(200, body))
 
 
 @_fault("no_number", "200 without a number; the id is right.", creates=True)
-def _no_number(exchange: Exchange) -> int:
+def _no_number(exchange: Exchange) -> None:
     body = exchange.success()
     body.pop("number", None)
-    return _send(exchange, json_response(200, body))
+    exchange.send(json_response(200, body))
 
 
 @_fault("many_headers", "200 with 150 headers more.", creates=True, count=150)
-def _many_headers(exchange: Exchange) -> int:
+def _many_headers(exchange: Exchange) -> None:
     response = exchange.proper()
     count = min(int(exchange.number("count")), 10_000)
     response.headers.update({f"X-Pad-{number}": "x" for number in range(count)})
-    return _send(exchange, response)
+    exchange.send(response)
 
 
 @_fault(
     "long_header", "200 with one header of 70,000 bytes.", creates=True, size=70_000
 )
-def _long_header(exchange: Exchange) -> int:
+def _long_header(exchange: Exchange) -> None:
     response = exchange.proper()
     size = min(int(exchange.number("size")), 10_000_000)
     response.headers["X-Pad"] = "x" * size
-    return _send(exchange, response)
+    exchange.send(response)
 
 
 @_fault(
     "conflicting_length", "200 with two unlike Content-Length headers.", creates=True
 )
-def _conflicting_length(exchange: Exchange) -> int:
+def _conflicting_length(exchange: Exchange) -> None:
     response = exchange.proper()
     response.headers["Content-Length"] = str(len(response.body) + 10)
-    return _send(exchange, response)
-
-
-@dataclass(slots=True, eq=False)
-class Rule:
-    """One entry of the queue: which fault, for which calls, how often.
-
-    `count` None is for ever; `every` n fires on each n-th fitting call, `probability`
-    by the seeded dice; `created` overrides what the fault does by itself.
-    """
-
-    fault: Fault
-    params: Mapping[str, object]
-    count: int | None
-    method: str
-    path: str
-    workspace: str
-    key_digest: str
-    creates: bool
-    every: int
-    probability: float
-    dice: random.Random
-    fitting: int = 0
-    fired: int = 0
-
-    def fits(self, method: str, path: str, workspaces: set[str], digest: str) -> bool:
-        """Say whether a call is one of those that the rule is for."""
-        return (
-            self.method in ("*", method)
-            and path.startswith(self.path)
-            and (not self.workspace or self.workspace in workspaces)
-            and self.key_digest in ("", digest)
-        )
-
-    def fires(self) -> bool:
-        """Count one fitting call and say whether it gets the fault."""
-        self.fitting += 1
-        if self.fitting % self.every or self.dice.random() >= self.probability:
-            return False
-        self.fired += 1
-        return True
-
-    def left(self) -> int | None:
-        """Return how often the rule still fires; None is for ever."""
-        return None if self.count is None else self.count - self.fired
-
-    def as_json(self) -> dict[str, object]:
-        """Show the rule, without the key it may be for."""
-        return {
-            "fault": self.fault.name,
-            "params": dict(self.params),
-            "left": self.left(),
-            "fired": self.fired,
-            "method": self.method,
-            "path": self.path,
-            "workspace": self.workspace,
-            "created": self.creates,
-            "every": self.every,
-            "probability": self.probability,
-        }
-
-
-def read_rule(value: object) -> Rule:
-    """Read {"fault", "count", "params", "method", …}; BadFault when it makes no sense."""
-    if not isinstance(value, dict):
-        raise BadFault("A fault is an object.")
-    unknown = set(value) - _RULE_KEYS
-    if unknown:
-        raise BadFault(f"A fault has no {min(map(str, unknown))!r}.")
-    fault = REGISTRY.get(str(value.get("fault")))
-    if fault is None:
-        raise BadFault(f"There is no fault {value.get('fault')!r}.")
-    created = value.get("created", fault.creates)
-    if created not in (True, False, None):
-        raise BadFault("created is true or false.")
-    if created and fault.creates is None:
-        raise BadFault(f"{fault.name} cannot create: the request is not read.")
-    count, every = value.get("count", 1), value.get("every", 1)
-    if count is not None and not _is_whole(count):
-        raise BadFault("count is a whole number from 1, or null for ever.")
-    if not _is_whole(every):
-        raise BadFault("every is a whole number from 1.")
-    chance = value.get("probability", 1.0)
-    if isinstance(chance, bool) or not isinstance(chance, int | float):
-        raise BadFault("probability is a number.")
-    key = value.get("key")
-    digest = hashlib.sha256(str(key).encode()).hexdigest() if key else ""
-    return Rule(
-        fault=fault,
-        params=_read_params(fault, value.get("params", {})),
-        count=count,
-        method=str(value.get("method", "POST")).upper(),
-        path=str(value.get("path", "")),
-        workspace=str(value.get("workspace") or ""),
-        key_digest=digest,
-        creates=bool(created),
-        every=every,
-        probability=float(chance),
-        dice=random.Random(str(value.get("seed", 0))),  # noqa: S311 - repeatable dice
-    )
-
-
-_RULE_KEYS = frozenset(
-    ("fault", "count", "params", "method", "path", "workspace", "key")
-    + ("created", "every", "probability", "seed")
-)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _read_params(fault: Fault, value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise BadFault("params is an object.")
-    for name, given in value.items():
-        if name not in fault.params:
-            raise BadFault(f"{fault.name} has no parameter {name!r}.")
-        default = fault.params[name]
-        wanted = (int, float) if isinstance(default, int | float) else (type(default),)
-        if not isinstance(given, wanted) or isinstance(given, bool):
-            raise BadFault(f"{name} is not of the right kind for {fault.name}.")
-    return {**fault.params, **value}
-
-
-@dataclass(slots=True)
-class FaultQueue:
-    """The rules of a running sandbox, in the order in which they were pushed."""
-
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _rules: list[Rule] = field(default_factory=list)
-
-    def waiting(self) -> bool:
-        """Say whether any rule could still fire."""
-        return bool(self._rules)
-
-    def push(self, rules: list[Rule]) -> None:
-        """Add rules behind those that wait."""
-        with self._lock:
-            self._rules.extend(rules)
-
-    def clear(self) -> None:
-        """Drop every rule."""
-        with self._lock:
-            self._rules.clear()
-
-    def take(
-        self, method: str, path: str, workspaces: set[str], digest: str
-    ) -> Rule | None:
-        """Return the first rule that fits this call and fires, counting it."""
-        with self._lock:
-            for rule in self._rules:
-                if rule.fits(method, path, workspaces, digest) and rule.fires():
-                    if rule.left() == 0:
-                        self._rules.remove(rule)
-                    return rule
-        return None
-
-    def as_json(self) -> list[dict[str, object]]:
-        """Show the rules that wait."""
-        with self._lock:
-            return [rule.as_json() for rule in self._rules]
+    exchange.send(response)
 
 
 def describe() -> list[dict[str, object]]:

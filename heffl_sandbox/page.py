@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from heffl_sandbox.calls import CallLog
-from heffl_sandbox.faults import FaultQueue, describe
+from heffl_sandbox.faults import describe
+from heffl_sandbox.script import FaultQueue
 from heffl_sandbox.store import Client, Store, Workspace, iso
 from heffl_sandbox.wire import Request, Response
 

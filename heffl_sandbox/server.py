@@ -19,8 +19,9 @@ from types import TracebackType
 from heffl_sandbox import api, backstage, page
 from heffl_sandbox.calls import Call, CallLog
 from heffl_sandbox.control import Control
-from heffl_sandbox.faults import Exchange, FaultQueue, Rule, Stage
+from heffl_sandbox.faults import Exchange, Stage
 from heffl_sandbox.rate_limit import RateLimiter
+from heffl_sandbox.script import FaultQueue, Rule
 from heffl_sandbox.settings import Settings, parse_rate
 from heffl_sandbox.store import Key, Store, Unknown, Workspace, check_key
 from heffl_sandbox.webhooks import Webhooks
@@ -186,11 +187,11 @@ class Sandbox:
     def _exchange(self, connection: Connection) -> bool:
         """Serve one request; return whether the connection stays open."""
         call = Call(time.monotonic(), time.time())
-        before = connection.bytes_in
+        connection.bytes_in = 0
         try:
             return self._read_and_answer(connection, call)
         finally:
-            call.bytes_in = connection.bytes_in - before
+            call.bytes_in = connection.bytes_in
             call.end()
 
     def _read_and_answer(self, connection: Connection, call: Call) -> bool:
@@ -202,14 +203,14 @@ class Sandbox:
         try:
             request = parse_head(connection.read_head())
             if rule and rule.fault.stage is Stage.AFTER_HEADERS:
-                self._note(call, request)
+                self._note(connection, call, request)
                 self._play(connection, rule, request, call)
                 return False
             connection.read_body(request)
         except Malformed as error:
             self._refuse(connection, request, call, error)
             return False
-        self._note(call, request)
+        self._note(connection, call, request)
         if rule:
             self._play(connection, rule, request, call)
             return False
@@ -229,7 +230,7 @@ class Sandbox:
         error: Malformed,
     ) -> None:
         if request is not None:
-            self._note(call, request)
+            self._note(connection, call, request)
         else:
             self._calls.keep(call)
         call.status = error.status
@@ -254,11 +255,12 @@ class Sandbox:
             request.method, request.path, names, key.digest if key else "-"
         )
         if rule:
-            self._note(call, request)
+            self._note(connection, call, request)
             call.fault = rule.fault.name
         return rule
 
-    def _note(self, call: Call, request: Request) -> None:
+    def _note(self, connection: Connection, call: Call, request: Request) -> None:
+        call.bytes_in = connection.bytes_in
         call.method, call.path, call.query = request.method, request.path, request.query
         key: Key | None = self._api.key_of(request)
         if key is not None:
@@ -280,11 +282,14 @@ class Sandbox:
                 self._limiter.take(key.digest)
             return None
 
+        def report(status: int) -> None:
+            call.status = status
+
         exchange = Exchange(
-            connection, rule.params, answer, self._stopping, self._holds
+            connection, rule.params, answer, report, self._stopping, self._holds
         )
         with contextlib.suppress(Gone):
-            call.status = rule.fault.play(exchange)
+            rule.fault.play(exchange)
 
     def _respond(self, request: Request, peer: str, call: Call) -> Response:
         try:
@@ -331,6 +336,8 @@ def start(
     `port` 0 picks a free one; `rate` None means no limit; `latency` is seconds.
     Raises OSError (port in use), StoreError (data file) or ValueError (the rest).
     """
+    if not 0 <= port <= 65535:
+        raise ValueError("The port lies between 0 and 65535.")
     for key in keys:
         check_key(key)
     settings = Settings(rate=parse_rate(rate))

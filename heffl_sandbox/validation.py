@@ -113,10 +113,13 @@ def validate(
     return issues + [Issue(key, f"Unrecognized key: {key}") for key in unknown]
 
 
+def _required(kind: str) -> str:
+    return "name" if kind == "company" else "firstName"
+
+
 def _names(kind: str, body: Mapping[str, object]) -> list[Issue]:
-    wanted, plural = ("name", "companies")
-    if kind == "contact":
-        wanted, plural = ("firstName", "contacts")
+    wanted = _required(kind)
+    plural = "companies" if kind == "company" else "contacts"
     value = body.get(wanted)
     if value is None or (isinstance(value, str) and not value.strip()):
         return [Issue(wanted, f"{wanted} is required for {plural}")]
@@ -138,8 +141,10 @@ def _not_allowed(kind: str, body: Mapping[str, object]) -> list[Issue]:
 def _texts(kind: str, body: Mapping[str, object]) -> list[Issue]:
     issues = []
     for name in _TEXTS:
-        refused = kind == "company" and name in _CONTACT_ONLY
-        if name in body and not refused and not isinstance(body[name], str):
+        if name not in body or (kind == "company" and name in _CONTACT_ONLY):
+            continue
+        missing = name == _required(kind) and body[name] is None
+        if not missing and not isinstance(body[name], str):
             issues.append(Issue(name, f"{name} must be a string"))
     if not isinstance(body.get("taxNumber"), str | None):
         issues.append(Issue("taxNumber", "taxNumber must be a string"))
