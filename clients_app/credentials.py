@@ -104,6 +104,13 @@ def _seal(credential: ApiCredential, key: Secret) -> str:
     )
 
 
+def _visible_parts(key: Secret) -> tuple[str, str]:
+    """Return what people may see of a key. A function, so that no frame keeps the rest."""
+    value = key.reveal()
+    prefix = USUAL_PREFIX if has_usual_prefix(key) else ""
+    return prefix, value[-4:] if len(value) >= 12 else value[-2:]
+
+
 def seal_new(
     organisation: Organisation,
     key: Secret,
@@ -114,13 +121,13 @@ def seal_new(
     now: datetime | None = None,
 ) -> ApiCredential:
     """Store a key in an empty slot. Raises IntegrityError when the slot holds one."""
-    value = key.reveal()
+    prefix, last_four = _visible_parts(key)
     credential = ApiCredential(
         id=uuid.uuid4(),
         organisation=organisation,
         slot=slot,
-        prefix=USUAL_PREFIX if has_usual_prefix(key) else "",
-        last_four=value[-4:] if len(value) >= 12 else value[-2:],
+        prefix=prefix,
+        last_four=last_four,
         fingerprint=fingerprint_of(key),
         added_by=user,
         added_at=now or timezone.now(),

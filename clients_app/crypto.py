@@ -182,13 +182,11 @@ class KeyRing:
 
         Equal secrets have equal marks; without the ring a mark tells nothing.
         """
-        data = value.reveal().encode()
-        return {
-            kid: hmac.new(
-                self._derived(kid, "fingerprint"), data, hashlib.sha256
-            ).hexdigest()
-            for kid in self.keys
-        }
+        return {kid: self._mark(kid, value) for kid in self.keys}
+
+    def _mark(self, kid: str, value: Secret) -> str:
+        master = self._derived(kid, "fingerprint")
+        return hmac.new(master, value.reveal().encode(), hashlib.sha256).hexdigest()
 
     def fingerprint(self, value: Secret) -> str:
         """Return the mark made with the ring's first key, the one to store."""
