@@ -19,7 +19,7 @@ from clients_app.models import (
 from clients_app.submissions import submit
 from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

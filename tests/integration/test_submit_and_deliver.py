@@ -23,7 +23,7 @@ from clients_app.models import (
 )
 from clients_app.submissions import revise, submit
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 COMPANY = {"name": "Gulf Star Logistics"}
 CONTACT = {"first_name": "Sara", "last_name": "Al Mansoori", "email": "s@example.com"}
 
