@@ -52,10 +52,10 @@ def back_up(source: Path, directory: Path, now: datetime) -> Path:
         raise BackupError(f"There is no database at {source}.")
     target = directory / f"portal-{now:%Y%m%dT%H%M%SZ}.sqlite3"
     partial = target.with_suffix(".partial")
-    os.umask(0o077)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
         with (
             contextlib.closing(
                 sqlite3.connect(f"file:{source}?mode=ro", uri=True)

@@ -73,9 +73,9 @@ def test_documents_name_only_make_targets_that_exist(document):
 def test_help_lists_what_the_interface_promises():
     helped = set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE))
 
-    promised = "help run test check lint types imports bench soak sandbox".split()
+    promised = {"help", "run", "test", "check", "lint", "types", "imports"}
 
-    assert helped >= set(promised)
+    assert helped >= promised | {"bench", "soak", "sandbox"}
 
 
 def test_env_example_lists_every_setting():
