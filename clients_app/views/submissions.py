@@ -153,8 +153,15 @@ def _correction(
     return render(request, "submissions/form.html", context, status=status)
 
 
+def _to_status(member: Membership, submission: Submission) -> HttpResponse:
+    # 303, not 302: whatever was posted, a browser now asks with GET.
+    return HttpResponseRedirect(_address(member, submission), status=303)
+
+
 def _address(member: Membership, submission: Submission) -> str:
-    return redirect("submission-detail", member.organisation.slug, submission.uuid).url
+    return reverse(
+        "submission-detail", args=[member.organisation.slug, submission.uuid]
+    )
 
 
 def _taken(
