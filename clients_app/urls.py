@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clients_app.views import health, organisation
+from clients_app.views import health, history, organisation, review, submissions
 
 urlpatterns = [
     path("", organisation.home, name="home"),
@@ -16,15 +16,46 @@ urlpatterns = [
     ),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
+    path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),
+    path(
+        "o/<slug:slug>/clients/export.csv",
+        history.submission_export,
+        name="submission-export",
+    ),
     path(
         "o/<slug:slug>/clients/new/",
         submissions.submission_create,
         name="submission-create",
     ),
     path(
+        "o/<slug:slug>/clients/<uuid:uuid>/",
+        history.submission_detail,
+        name="submission-detail",
+    ),
+    path(
+        "o/<slug:slug>/clients/<uuid:uuid>/drop/",
+        review.submission_drop,
+        name="submission-drop",
+    ),
+    path(
         "o/<slug:slug>/clients/<uuid:uuid>/edit/",
         submissions.submission_edit,
         name="submission-edit",
+    ),
+    path(
+        "o/<slug:slug>/clients/<uuid:uuid>/link/",
+        review.submission_link,
+        name="submission-link",
+    ),
+    path(
+        "o/<slug:slug>/clients/<uuid:uuid>/send-again/",
+        review.submission_send_again,
+        name="submission-send-again",
+    ),
+    path(
+        "o/<slug:slug>/clients/<uuid:uuid>/status/",
+        history.submission_status,
+        name="submission-status",
     ),
     path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
     path(

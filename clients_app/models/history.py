@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only names of our own go into the SQL, values never do
 """The history table: filters, search, sorting and pages whose cost never grows.
 
 A page reads what it shows and little more, at ten rows as at ten million: key ranges of
@@ -159,7 +160,11 @@ class Cursor:
         if column == "created_at" and type(key) is int and 0 <= key < 2**57:
             moment = _EPOCH + timedelta(microseconds=key)
             return cls(column, moment, row, bool(backwards))
-        if column in {"name_key", "number"} and isinstance(key, str) and len(key) <= 400:
+        if (
+            column in {"name_key", "number"}
+            and isinstance(key, str)
+            and len(key) <= 400
+        ):
             try:
                 key.encode()
             except UnicodeEncodeError:
@@ -214,8 +219,10 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
 
     def for_list(self, ids: Sequence[int]) -> SubmissionQuerySet:
         """Return rows with what a line of the list shows, and nothing heavier."""
-        return self.filter(pk__in=ids).select_related("created_by").defer(
-            "answers", "search_text", "candidates"
+        return (
+            self.filter(pk__in=ids)
+            .select_related("created_by")
+            .defer("answers", "search_text", "candidates")
         )
 
     def beyond(self, cursor: Cursor | None, sort: Sort) -> SubmissionQuerySet:
@@ -307,9 +314,14 @@ class _Walk:
         """Say whether the walk goes from high keys to low ones."""
         return self.sort.descending != self._backwards
 
-    def _next_in_order(self, **bounds: str) -> _Found:
+    def _next_in_order(self, prefix: str = "") -> _Found:
         rows = self.keys.in_order(
-            self.filters, self.sort, self._falling, self.cursor, PAGE_SIZE + 1, **bounds
+            self.filters,
+            self.sort,
+            self._falling,
+            self.cursor,
+            PAGE_SIZE + 1,
+            prefix=prefix,
         )
         ids = [row[0] for row in rows]
         return _Found(ids[:PAGE_SIZE], len(ids) > PAGE_SIZE)
@@ -324,9 +336,7 @@ class _Walk:
 
     def _of_dates(self) -> tuple[_Found, int, bool]:
         """Sort by name or number what was added in some days, if it is not too much."""
-        added = self.keys.in_order(
-            self.filters, NEWEST_FIRST, True, None, SORT_CAP + 1
-        )
+        added = self.keys.in_order(self.filters, NEWEST_FIRST, True, None, SORT_CAP + 1)
         self._settle(fall_back=len(added) > SORT_CAP)
         if self.too_many:
             count, capped = self.keys.count(self.filters)
@@ -511,7 +521,8 @@ class _Keys:
         sort = Sort("", "name_key", False) if prefix else NEWEST_FIRST
         where, bounds = self._bounds(filters, sort, True, None, prefix)
         values = self._values(filters)
-        chosen, parameters = "", [self.organisation_id]
+        chosen = ""
+        parameters: list[Any] = [self.organisation_id]
         for column, allowed in values.items():
             chosen += f" AND {column} IN ({', '.join(['%s'] * len(allowed))})"
             parameters += allowed
@@ -525,16 +536,16 @@ class _Keys:
     def _rows(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
     def _values(self, filters: Filters) -> dict[str, list[str]]:
         if not filters.choices:
             return {}
         chosen = {}
         for column in ("status", "type", "source"):
-            every = self.own.model._meta.get_field(column).choices or ()
             value = filters.choices.get(column)
-            chosen[column] = [value] if value else [str(one) for one, _ in every]
+            every: Any = self.own.model._meta.get_field(column)
+            chosen[column] = [value] if value else [one for one, _ in every.flatchoices]
         return chosen
 
     def _choices(self, filters: Filters) -> Iterator[dict[str, str]]:
@@ -616,7 +627,12 @@ def export_chunks(
     place = None
     while True:
         read = keys.in_order(
-            filters, sort, sort.descending, place, EXPORT_CHUNK, looking=filters.searches
+            filters,
+            sort,
+            sort.descending,
+            place,
+            EXPORT_CHUNK,
+            looking=filters.searches,
         )
         ids = [row[0] for row in read if row[2]]
         rows = own.filter(pk__in=ids).values_list(*EXPORT_COLUMNS)

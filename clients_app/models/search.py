@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only names of our own go into the SQL, values never do
 """The search index of the history table: trigrams, scoped to one organisation.
 
 SQLite keeps an FTS5 table beside the submissions, PostgreSQL a GIN index over an array of
@@ -74,7 +75,9 @@ def search_text_for(
     and both phone and tax number by their digits alone.
     """
     names = [display_name]
-    names += [str(answers.get(key) or "") for key in ("name", "first_name", "last_name")]
+    names += [
+        str(answers.get(key) or "") for key in ("name", "first_name", "last_name")
+    ]
     seen = " ".join(_plain(name) for name in names[:1])
     for name in map(_plain, names[1:]):
         if name not in seen:

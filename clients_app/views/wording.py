@@ -1,0 +1,340 @@
+"""What a client's state means, in plain words: what happened, what comes next, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from clients_app.delivery.holds import open_holds
+from clients_app.heffl.contract import ClientType, fields_for
+from clients_app.heffl.outcome import Verdict
+from clients_app.models import (
+    ApiCredential,
+    DeliveryAttempt,
+    Hold,
+    HoldReason,
+    Organisation,
+    Status,
+    Submission,
+)
+
+MANY_AHEAD = 10
+COUNT_AHEAD = 3_000
+SOON = 5.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the three steps; `state` is "done", "now", "bad", "wait" or ""."""
+
+    label: str
+    state: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """Return the state for those who cannot see the mark."""
+        return {
+            "done": _("done"),
+            "now": _("under way"),
+            "bad": _("not done"),
+            "wait": _("waiting"),
+        }.get(self.state, _("to come"))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The words for a state.
+
+    `failed` when a person has to do something about it, `key` when an owner has to.
+    """
+
+    headline: str
+    detail: str = ""
+    failed: bool = False
+    key: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.headline} {self.detail}".strip()
+
+
+def steps_of(submission: Submission, held: bool) -> list[Step]:
+    """Return the way from saved to number, with where this client is on it."""
+    sending, issued = "", ""
+    match submission.status:
+        case Status.CREATED:
+            sending, issued = "done", "done" if submission.number else "now"
+        case Status.QUEUED if held:
+            sending = "wait"
+        case Status.PENDING:
+            sending = "wait"
+        case Status.QUEUED | Status.SENDING | Status.UNCERTAIN:
+            sending = "now"
+        case _:
+            sending = "bad"
+    return [
+        Step(_("Saved"), "done"),
+        Step(_("Sending"), sending),
+        Step(_("Number issued"), issued),
+    ]
+
+
+def explain(submission: Submission, now: datetime | None = None) -> Explanation:
+    """Say what a submission's state means. A few queries, and only while it waits."""
+    now = now or timezone.now()
+    match submission.status:
+        case Status.CREATED:
+            return _created(submission)
+        case Status.QUEUED:
+            return _queued(submission, now)
+        case Status.SENDING:
+            return Explanation(_("Sending to Heffl."))
+        case Status.UNCERTAIN:
+            return Explanation(
+                _("Heffl did not confirm."),
+                _(
+                    "We are checking whether the client was created, so that it is not "
+                    "created twice. This takes up to about 12 minutes."
+                ),
+            )
+        case Status.NEEDS_FIX:
+            return _needs_fix(submission)
+        case Status.REVIEW:
+            return Explanation(
+                _("This client needs a decision."), _review_reason(submission), True
+            )
+        case Status.PENDING:
+            return Explanation(
+                _("Waiting for approval."),
+                _("A reviewer decides whether this client is sent to Heffl."),
+            )
+        case Status.REJECTED:
+            return Explanation(
+                _("Rejected. This client was not sent to Heffl."),
+                submission.closed_reason,
+                True,
+            )
+    return Explanation(
+        _("Dropped. This client is no longer being sent to Heffl."),
+        submission.closed_reason,
+        True,
+    )
+
+
+def _created(submission: Submission) -> Explanation:
+    if submission.number:
+        return Explanation(_("Heffl has created this client."))
+    return Explanation(
+        _("Heffl has created this client but has not told its number yet."),
+        _("We are asking for the number; you do not need to do anything."),
+    )
+
+
+def _needs_fix(submission: Submission) -> Explanation:
+    reason = submission.message.rstrip(". ") or _("it gave no reason")
+    label = label_of(submission, submission.problem_field)
+    words = (
+        _("Heffl did not accept {field}: {reason}.")
+        if label
+        else _("Heffl did not accept this client: {reason}.")
+    )
+    return Explanation(
+        words.format(field=label, reason=reason),
+        _("Nothing is lost. Correct it and send it again."),
+        True,
+    )
+
+
+def label_of(submission: Submission, name: str) -> str:
+    """Return the label of a field by its input name; "" for none, the name if unknown."""
+    if not name:
+        return ""
+    for spec in fields_for(ClientType(submission.type)):
+        if spec.name == name:
+            return _(spec.label)
+    custom = submission.organisation.custom_fields.filter(key=name)
+    return custom.values_list("label", flat=True).first() or name
+
+
+def _review_reason(submission: Submission) -> str:
+    known = {
+        "several_found": _(
+            "Heffl did not confirm, and more than one client there looks like this one. "
+            "Choose the right one, or send again."
+        ),
+        "id_in_use": _(
+            "Heffl answered with a client that already belongs to another entry here."
+        ),
+        "gave_up": _(
+            "It could not be sent for three days. Nothing was lost. Send it again, or "
+            "correct it."
+        ),
+    }
+    return known.get(submission.problem) or _(
+        "Heffl did not confirm, and whether it created this client could not be found "
+        "out. Look in Heffl, then link it, send it again or drop it."
+    )
+
+
+def holds_for(organisation: Organisation) -> list[Hold]:
+    """Return what stops an organisation's queue; see clients_app.delivery.holds."""
+    return open_holds(organisation)
+
+
+_NEXT_BY_HOLD = {
+    HoldReason.OUTAGE: lambda: Explanation(
+        _("Heffl is not answering."),
+        _(
+            "This client is saved and will be sent as soon as Heffl is back; you do not "
+            "need to do anything."
+        ),
+    ),
+    HoldReason.KEY_REFUSED: lambda: Explanation(
+        _("Heffl did not accept the API key. Ask an owner to replace it in Settings."),
+        _("This client is saved and will be sent after that."),
+        key=True,
+    ),
+    HoldReason.KEY_UNVERIFIED: lambda: Explanation(
+        _("The API key has not been checked yet, because Heffl could not be reached."),
+        _("This client is saved and will be sent when the key has been checked."),
+        key=True,
+    ),
+    HoldReason.KEY_UNREADABLE: lambda: Explanation(
+        _("The stored API key cannot be opened. Ask an owner to enter it again."),
+        _("This client is saved and will be sent after that."),
+        key=True,
+    ),
+    HoldReason.CONFIGURATION: lambda: Explanation(
+        _("Heffl answers, but not as Heffl should. Its address may be wrong."),
+        _(
+            "This client is saved and will be sent when the operator of this portal has "
+            "put that right."
+        ),
+    ),
+    HoldReason.RESTORED: lambda: Explanation(
+        _("The portal was restored from a backup, and sending is on hold."),
+        _("This client is saved and will be sent when the operator releases the hold."),
+    ),
+}
+
+
+def _queued(submission: Submission, now: datetime) -> Explanation:
+    organisation = submission.organisation
+    for hold in holds_for(organisation):
+        return _NEXT_BY_HOLD[HoldReason(hold.reason)]()
+    keys = ApiCredential.objects.current().filter(organisation=organisation)
+    if not keys.exists():
+        return Explanation(
+            _("There is no API key yet. Ask an owner to add one in Settings."),
+            _("This client is saved and will be sent after that."),
+            key=True,
+        )
+    wait = (submission.not_before - now).total_seconds()
+    if wait > SOON and submission.safe_failures:
+        words = _(
+            "Heffl could not be reached. This client is saved; we will try again {when}. "
+            "You do not need to do anything."
+        )
+        return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+    if wait > SOON:
+        words = _("Heffl asked us to wait. This client will be sent {when}.")
+        return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+    return _behind_others(submission)
+
+
+def _behind_others(submission: Submission) -> Explanation:
+    queue = submission.organisation.submissions.filter(status=Status.QUEUED)
+    ahead = len(
+        queue.filter(lane=submission.lane, id__lt=submission.pk)
+        .values_list("pk")
+        .order_by("id")[:COUNT_AHEAD]
+    )
+    if submission.lane:
+        ahead += len(
+            queue.filter(lane__lt=submission.lane).values_list("pk")[:COUNT_AHEAD]
+        )
+    if ahead < MANY_AHEAD:
+        return Explanation(_("Saved. It will be sent in a moment."))
+    calls, period = settings.HEFFL_RATE_LIMIT
+    return Explanation(
+        ngettext(
+            "%(count)d client is waiting before this one.",
+            "%(count)d clients are waiting before this one.",
+            ahead,
+        )
+        % {"count": ahead},
+        _("Heffl takes {calls} in {period} seconds, so it will be sent {when}.").format(
+            calls=calls, period=round(period), when=_in_about(ahead * period / calls)
+        ),
+    )
+
+
+def _in_about(seconds: float) -> str:
+    if seconds < 90:
+        count = max(1, round(seconds))
+        words = ngettext("in about %d second", "in about %d seconds", count)
+    elif seconds < 90 * 60:
+        count = round(seconds / 60)
+        words = ngettext("in about %d minute", "in about %d minutes", count)
+    else:
+        count = round(seconds / 3600)
+        words = ngettext("in about %d hour", "in about %d hours", count)
+    return words % count
+
+
+@dataclass(frozen=True)
+class AttemptLine:
+    """One try, as the detail page tells it."""
+
+    at: datetime
+    words: str
+    facts: list[str]
+
+
+def attempt_line(attempt: DeliveryAttempt, now: datetime) -> AttemptLine:
+    """Say what one try came to."""
+    if attempt.finished_at is None:
+        words = (
+            _("Sending.")
+            if attempt.deadline_at > now
+            else _("Interrupted. Whether Heffl got it is not known.")
+        )
+        return AttemptLine(attempt.started_at, words, [])
+    said = attempt.message.rstrip(". ")
+    words = {
+        Verdict.CREATED: _("Heffl created the client."),
+        Verdict.SAFE: _("Heffl could not be reached. Nothing was sent."),
+        Verdict.RATE_LIMITED: _("Heffl asked us to wait."),
+        Verdict.KEY_REFUSED: _("Heffl did not accept the API key."),
+        Verdict.CONFIGURATION: _("This was not the answer of a Heffl that works."),
+        Verdict.REFUSED: _("Heffl did not accept it: {reason}.").format(
+            reason=said or _("it gave no reason")
+        ),
+        Verdict.FIREWALL: _("A firewall before Heffl turned it away."),
+        Verdict.UNCERTAIN: _("Heffl did not confirm."),
+    }.get(Verdict(attempt.verdict), "")
+    facts = []
+    if attempt.http_status:
+        facts.append(f"HTTP {attempt.http_status}")
+    elif attempt.verdict != Verdict.CREATED:
+        facts.append(_phase_words(attempt.phase))
+    took = (attempt.finished_at - attempt.started_at).total_seconds()
+    facts.append(_("{seconds} s").format(seconds=f"{max(took, 0):.1f}"))
+    return AttemptLine(attempt.started_at, words, facts)
+
+
+def _phase_words(phase: str) -> str:
+    return {
+        "idle": _("before connecting"),
+        "resolving": _("while looking up the address"),
+        "connecting": _("while connecting"),
+        "handshake": _("while connecting securely"),
+        "sending": _("while sending"),
+        "sent": _("while waiting for the answer"),
+        "reading": _("while reading the answer"),
+        "done": _("after the answer"),
+    }.get(phase, phase)
