@@ -159,8 +159,9 @@ class Question(forms.Field):
 
     bound_field_class = BoundQuestion
 
-    def __init__(self, *, wrapper: str = "", **kwargs: Any) -> None:
+    def __init__(self, *, group: str = "", wrapper: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.group = group
         self.wrapper = wrapper
 
     def clean(self, value: Any) -> None:
@@ -201,7 +202,7 @@ class SubmissionForm(forms.Form):
         `data` is a QueryDict or a plain mapping by input name; `initial` holds stored
         answers by input name plus `type`.
         """
-        super().__init__(data=data)  # type: ignore[arg-type]
+        super().__init__(data=data)
         self.region = organisation.country
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
@@ -359,6 +360,8 @@ class SubmissionForm(forms.Form):
             spec for spec in fields_for(ClientType.CONTACT) if spec.name == "name"
         )
         for spec in (*FIELDS, *self.specs):
+            if not spec.allowed_for:
+                continue
             if spec.name == "name":
                 self._add(spec, "name", "only-company", required=True)
             elif spec.name == STATE:
@@ -383,14 +386,14 @@ class SubmissionForm(forms.Form):
         short = spec.kind in _SHORT_KINDS or name in _SHORT
         width = "half" if name in _HALF else "short" if short else ""
         own = spec.name.startswith("cf_")
-        self.fields[name] = question = Question(
+        self.fields[name] = Question(
             label=label_of(spec),
             help_text=spec.hint if own or not spec.hint else _(spec.hint),
             required=required,
             widget=self._widget(spec, required=required),
+            group=spec.group,
             wrapper=" ".join(filter(None, (when, width))),
         )
-        question.group = spec.group  # type: ignore[attr-defined]
 
     def _add_emirate(self, spec: FieldSpec) -> None:
         chosen = emirate(str(self.value_of(EMIRATE) or ""))
@@ -400,13 +403,13 @@ class SubmissionForm(forms.Form):
             *((n, _(n)) for n in EMIRATES),
             *others,
         ]
-        self.fields[EMIRATE] = question = Question(
+        self.fields[EMIRATE] = Question(
             label=_("Emirate"),
             required=False,
             widget=forms.Select(attrs={"autocomplete": "off"}, choices=choices),
+            group=spec.group,
             wrapper="only-ae half",
         )
-        question.group = spec.group  # type: ignore[attr-defined]
 
     def _widget(self, spec: FieldSpec, *, required: bool) -> forms.Widget:
         attrs = {"autocomplete": "off", **_ATTRS.get(spec.kind, {})}

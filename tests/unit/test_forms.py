@@ -7,7 +7,14 @@ import pytest
 from django.http import QueryDict
 
 from clients_app.forms import SubmissionForm
-from clients_app.heffl.contract import BOTH, NEITHER, FieldKind, FieldSpec
+from clients_app.heffl.contract import (
+    BOTH,
+    COMPANY,
+    CONTACT,
+    NEITHER,
+    FieldKind,
+    FieldSpec,
+)
 from clients_app.models import Organisation
 
 NASTY = "{{ 7|add:7 }}{% now 'Y' %}<script>alert(1)</script>"
@@ -318,3 +325,22 @@ def test_show_only_keeps_what_was_typed_and_finds_no_fault(uae):
     assert form.problems() == []
     assert page(form).values("phone") == ["12x"]
     assert "has-error" not in form.questions
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wrapper"),
+    [
+        (BOTH, ["field "]),
+        (COMPANY, ["field only-company"]),
+        (CONTACT, ["field only-contact"]),
+        (NEITHER, []),
+    ],
+)
+def test_custom_question_shows_for_those_it_is_asked_of(uae, allowed, wrapper):
+    form = SubmissionForm(organisation=uae, specs=(spec("text", allowed_for=allowed),))
+
+    before = re.findall(
+        r'<div class="([^"]*)"><label[^>]*for="id_cf_size"', form.questions
+    )
+
+    assert before == wrapper
