@@ -121,8 +121,9 @@ def sandbox(settings) -> Iterator[Sandbox]:
 @pytest.fixture
 def connected(organisation, sandbox) -> ApiCredential:
     """Give the organisation the stand-in's key, verified."""
+    from django.utils import timezone
+
     from clients_app.credentials import seal_new
     from clients_app.crypto import Secret
-    from django.utils import timezone
 
     return seal_new(organisation, Secret(sandbox.key), verified_at=timezone.now())

@@ -108,7 +108,8 @@ def tally(control) -> Tally:
         created=sum(row.status == Status.CREATED for row in rows),
         review=sum(row.status in in_view for row in rows),
         lost=sum(
-            row.status == Status.CREATED and not times[row.display_name]
+            row.status == Status.CREATED
+            and not times[row.display_name]
             or row.status not in {Status.CREATED, *in_view}
             for row in rows
         ),

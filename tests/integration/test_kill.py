@@ -57,7 +57,9 @@ def test_control_sending_lost_ones_again_makes_duplicates(
         entered(organisation, {"name": f"Client {number}"}, token=f"token-{number:05}")
     worker = Worker(sandbox.base_url, sabotage="resend_lost")
     try:
-        wait_until(lambda: Submission.objects.filter(status=Status.SENDING).exists(), 20)
+        wait_until(
+            lambda: Submission.objects.filter(status=Status.SENDING).exists(), 20
+        )
         wait_until(lambda: len(sandbox.control.calls()) >= 2, 20, 0.01)
     finally:
         worker.kill()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from clients_app.delivery import engine, outbox, reconcile, relay
+from clients_app.delivery import engine, outbox, reconcile
 from clients_app.delivery.timing import Timing
 from clients_app.models import (
     DeliveryAttempt,
