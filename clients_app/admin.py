@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
+from django_tasks_db.models import DBTaskResult
 
 from clients_app.models import AuditEvent, DeliveryAttempt, Organisation, Submission
 
 # One sign-in for all: throttled, with second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Heffl Portal"
-# Second factors are a person's own, and there are no groups here.
-admin.site.unregister(Authenticator)
-admin.site.unregister(Group)
+# What other apps would let an operator change: sign-ins are a person's own, whoever may
+# edit an address can take an account over, and there are no groups here.
+admin.site.unregister([Authenticator, DBTaskResult, EmailAddress, Group, UserSession])
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
