@@ -6,11 +6,10 @@ transaction begins, so that nothing is locked while the network takes its time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
@@ -388,9 +387,7 @@ def remove_api_key(
     )
 
 
-def save_field(
-    field: CustomField, *, user: User, changed: Mapping[str, Any] | None = None
-) -> None:
+def save_field(field: CustomField, *, user: User, changed: Iterable[str] = ()) -> None:
     """Store a new or changed custom field; new ones go to the end of the form."""
     with transaction.atomic():
         organisation = _locked(field.organisation)
@@ -403,7 +400,7 @@ def save_field(
             organisation=organisation,
             actor=user,
             about=field,
-            detail={"fields": sorted(changed or {})},
+            detail={"fields": sorted(changed)},
         )
         custom_fields.changed(organisation)
 

@@ -1,10 +1,13 @@
 """The table of the throttles' cache; see CACHES in the settings."""
 
+from typing import Any
+
 from django.core.management import call_command
 from django.db import migrations
 
 
-def create(apps, schema_editor):
+def create(apps: Any, schema_editor: Any) -> None:
+    """Make the table, unless it exists."""
     call_command(
         "createcachetable", database=schema_editor.connection.alias, verbosity=0
     )

@@ -32,12 +32,18 @@ from clients_app.settings_forms import ApiKeyForm, CustomFieldForm
 from clients_app.views.access import members_only
 
 
+def _person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """Lead to the one organisation's new-client page, or list the organisations."""
     memberships = list(
-        Membership.objects.filter(user_id=request.user.pk, suspended_at__isnull=True)
+        Membership.objects.filter(user=_person(request), suspended_at__isnull=True)
         .select_related("organisation")
         .order_by("organisation__name")
     )
@@ -274,12 +280,6 @@ def settings_field_change(
         case _:
             raise Http404
     return redirect("settings-fields", member.organisation.slug)
-
-
-def _person(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
 
 
 @require_safe
