@@ -56,6 +56,7 @@ def test_create_organisation_makes_it_and_its_owner(db, password):
     assert member.role == Role.OWNER
     assert member.user.email == "ann@al-noor.test"
     assert member.user.check_password(PASSWORD)
+    assert member.user.password.startswith("argon2")
     assert member.organisation.signup_mode == ""
     assert EmailAddress.objects.filter(verified=True, primary=True).count() == 1
     assert set(AuditEvent.objects.values_list("action", flat=True)) == {

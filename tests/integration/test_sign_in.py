@@ -21,8 +21,9 @@ LOGIN = "/accounts/login/"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_throttles(db):
+def _fresh_throttles(db, settings):
     cache.clear()
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -262,6 +263,30 @@ def test_second_factors_move_to_a_new_ring_key(with_factor, person, settings):
     assert accounts.kids_in_use() == {"newer": 2}
     stored = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES)
     assert RecoveryCodes(stored).get_unused_codes() == codes
+
+
+@pytest.mark.parametrize(
+    ("who", "led"),
+    [("owner", True), ("admin_member", True), ("reviewer", False)],
+)
+def test_second_factor_is_set_up_first_by_those_who_must_have_one(
+    request, settings, signed_in, who, led
+):
+    settings.MFA_REQUIRED_ROLES = ["owner", "admin"]
+    browser = signed_in(request.getfixturevalue(who))
+
+    answer = browser.get("/o/al-noor/clients/")
+
+    assert (answer.status_code == 302) is led
+    if led:
+        assert answer.url == "/accounts/2fa/totp/activate/"
+        assert browser.get(answer.url).status_code == 200
+
+
+def test_second_factor_is_not_asked_for_twice(settings, signed_in, with_factor, person):
+    settings.MFA_REQUIRED_ROLES = ["owner"]
+
+    assert signed_in(person).get("/o/al-noor/clients/").status_code == 200
 
 
 PAGES = [

@@ -18,6 +18,7 @@ from clients_app.crypto import (
     new_entry,
 )
 
+pytestmark = pytest.mark.once
 KEY = "heffl_user_0123456789abcdef9f3c"
 PLACE = {"purpose": "api_key", "organisation": "1", "row": "a"}
 

@@ -11,6 +11,7 @@ import pytest
 from heffl_portal import env
 from heffl_portal.startup import StartupError
 
+pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "MARKED-VALUE-7f3a"
 RING = "unit:" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
