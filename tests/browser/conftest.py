@@ -1,0 +1,93 @@
+"""A real Chromium on a real server, and a page that tells on everything that goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from clients_app.models import Membership
+from scripts import chromium
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_STARTED = pytest.StashKey[Browser]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser(pytestconfig) -> Browser:
+    """Return the one Chromium of the run; whoever imports this fixture shares it."""
+    if _STARTED not in pytestconfig.stash:
+        path = chromium.find()
+        if not path:
+            pytest.skip("no Chromium; name one with CHROMIUM=/path/to/chromium")
+        playwright = sync_playwright().start()
+        pytestconfig.add_cleanup(playwright.stop)
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        pytestconfig.add_cleanup(started.close)
+        pytestconfig.stash[_STARTED] = started
+    return pytestconfig.stash[_STARTED]
+
+
+@pytest.fixture
+def open_page(browser, live_server, signed_in) -> Iterator[Callable[..., Page]]:
+    """Return a function: member or None → a page, signed in, 1280 × 900 unless told.
+
+    The test fails in the end when a page threw, broke the content security policy or
+    asked another host.
+    """
+    contexts = []
+    trouble: list[str] = []
+    home = urlsplit(live_server.url).netloc
+
+    def heard(message):
+        if message.type == "error" and "422" not in message.text:
+            trouble.append(message.text)
+
+    def asked(request):
+        if urlsplit(request.url).netloc != home:
+            trouble.append(f"asked {request.url}")
+
+    def open_one(
+        person: Membership | None = None, language: str = "", **options
+    ) -> Page:
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        cookies = {settings.LANGUAGE_COOKIE_NAME: language} if language else {}
+        if person is not None:
+            name = settings.SESSION_COOKIE_NAME
+            cookies[name] = signed_in(person).cookies[name].value
+        context.add_cookies(
+            [
+                {"name": name, "value": value, "url": live_server.url}
+                for name, value in cookies.items()
+            ]
+        )
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", heard)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("request", asked)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert trouble == []
