@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -15,7 +16,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import (
@@ -131,6 +134,15 @@ def _held(member: Membership) -> list[ApiCredential]:
     return [key for key in pair if key]
 
 
+def _ago(moment: datetime | None) -> str:
+    """Return how long ago something was, in words for people; "" for never."""
+    if moment is None:
+        return ""
+    if timezone.now() - moment < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(moment, depth=1)}
+
+
 def _shown(key: ApiCredential) -> dict[str, Any]:
     """Return what the page may know of a key: not the ciphertext, not the mark."""
     return {
@@ -139,8 +151,8 @@ def _shown(key: ApiCredential) -> dict[str, Any]:
         "words": credentials.describe(key),
         "added_at": key.added_at,
         "added_by": key.added_by.shown_name if key.added_by else "",
-        "verified_at": key.verified_at,
-        "last_used_at": key.last_used_at,
+        "checked": _ago(key.verified_at),
+        "worked": _ago(key.last_used_at),
     }
 
 
