@@ -33,6 +33,7 @@ from clients_app.models import (
     Membership,
     Organisation,
     Role,
+    Status,
     User,
 )
 from clients_app.text import UnusableText, clean_text
@@ -328,6 +329,9 @@ def _put_to_work(
     )
     for reason in KEY_HOLDS:
         holds.release(credential.fingerprint, reason, now)
+    # Whoever backed off because of the key before this one need not wait any longer.
+    waiting = credential.organisation.submissions.filter(status=Status.QUEUED)
+    waiting.filter(not_before__gt=now).update(not_before=now)
     wakeups.wake_organisation(credential.organisation, now)
 
 
@@ -355,6 +359,7 @@ def verify_key(
 
 @transaction.atomic
 def _verified(credential: ApiCredential, user: User | None, now: datetime) -> None:
+    label = "" if user else "worker"
     organisation = _locked(credential.organisation)
     held = ApiCredential.objects.held().filter(pk=credential.pk)
     found = held.select_related("organisation").first()
@@ -365,7 +370,7 @@ def _verified(credential: ApiCredential, user: User | None, now: datetime) -> No
         _revoke(before, now)
         audit.record("key.replaced", organisation=organisation, actor=user, about=found)
     held.update(slot=KeySlot.CURRENT, verified_at=now)
-    _put_to_work(found, user, now)
+    _put_to_work(found, user, now, label)
 
 
 @transaction.atomic

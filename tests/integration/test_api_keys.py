@@ -241,6 +241,30 @@ def test_a_new_key_frees_what_an_unreadable_one_held(
     assert not open_holds()
 
 
+def test_a_new_key_frees_what_backed_off_because_of_the_old_one(
+    organisation, owner, connected, second_key
+):
+    later = timezone.now() + timedelta(hours=1)
+    waiting = SubmissionFactory(organisation=organisation, not_before=later)
+    Hold.objects.create(
+        fingerprint=connected.fingerprint, reason=HoldReason.KEY_REFUSED
+    )
+
+    change = organisations.replace_api_key(organisation, second_key, user=owner.user)
+
+    waiting.refresh_from_db()
+    assert waiting.not_before < later
+    assert not open_holds()
+    assert RateBudget.objects.get(fingerprint=change.credential.fingerprint).wake_at
+
+
+def test_a_check_that_nobody_asked_for_is_noted_as_the_workers(connected):
+    organisations.verify_key(connected, user=None)
+
+    event = AuditEvent.objects.get(action="key.verified")
+    assert (event.actor_id, event.actor_label) == (None, "worker")
+
+
 def test_removing_the_key_erases_it_and_keeps_what_waits(
     organisation, owner, connected
 ):
