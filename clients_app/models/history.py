@@ -13,13 +13,12 @@ import binascii
 import itertools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import connections, models
-from django.db.models import Q, Value
-from django.db.models.functions import Concat, Lower, StrIndex
+from django.db.models import Q
 
 from clients_app.models.search import (
     BODY,
@@ -43,11 +42,11 @@ __all__ = [
 PAGE_SIZE = 50
 COUNT_CAP = 10_000
 """Counting stops here; the page then says "10,000+ clients"."""
-HITS_CAP = 1_000
-"""A search by age looks at so many hits at most; the page then says "1,000+ clients"."""
+HITS_CAP = 500
+"""A search by age looks at so many hits at most; the page then says "500+ clients"."""
 SORT_CAP = 5_000
 """So many clients found by a search or a date can still be sorted by name or number."""
-LOOKS = (1_000, 9_000)
+LOOKS = (1_000, 4_000)
 """How many rows are read, in two goes, where no index gives the next page."""
 ID_SLACK = 1_000
 """Ids follow the time of adding up to so many rows."""
@@ -78,8 +77,7 @@ class Filters:
     @property
     def searches(self) -> bool:
         """Say whether there is anything to search for."""
-        terms = self.terms
-        return bool(terms.words or terms.prefix)
+        return bool(self.terms.words)
 
     @property
     def by_date(self) -> bool:
@@ -206,17 +204,6 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
             rows = rows.filter(created_at__lt=filters.until)
         return rows
 
-    def matching(self, filters: Filters) -> SubmissionQuerySet:
-        """Return what all filters leave, by reading row after row."""
-        rows = self.chosen(filters)
-        terms = filters.terms
-        for word in terms.words:
-            body = Concat("search_text", Value(" | "), Lower("number"))
-            rows = rows.alias(at=StrIndex(body, Value(word))).filter(at__gt=0)
-        if terms.prefix:
-            rows = rows.filter(_begins(terms.prefix))
-        return rows
-
     def for_list(self, ids: Sequence[int]) -> SubmissionQuerySet:
         """Return rows with what a line of the list shows, and nothing heavier."""
         return (
@@ -236,14 +223,6 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
             Q(**{f"{cursor.column}__{'lt' if less else 'gt'}": cursor.key})
             | Q(**{f"id__{'lt' if less else 'gt'}": cursor.id}),
         )
-
-
-def _begins(prefix: str) -> Q:
-    """Return the condition for one or two characters: a name, or a number, begins so."""
-    begins = Q(name_key__gte=prefix, name_key__lt=prefix + _LAST_CHARACTER)
-    if any(char.isdigit() for char in prefix):
-        begins |= Q(number__gte=prefix, number__lt=prefix + _LAST_CHARACTER)
-    return begins
 
 
 def page_of(
@@ -349,30 +328,23 @@ class _Walk:
             self._settle()
             count, capped = self.keys.count(self.filters, terms.prefix)
             return self._next_in_order(prefix=terms.prefix), count, capped
-        cap = HITS_CAP if self.sort.by_age and terms.words else SORT_CAP
-        hits = self._hits(cap + 1)
+        exact = self._of_number()
+        cap = HITS_CAP if self.sort.by_age else SORT_CAP
+        hits = exact or self._newest(cap + 1, _ANY_ID, descending=True)
         if len(hits) <= cap:
             self._settle()
             count = self.own.filter(pk__in=hits).chosen(self.filters).count()
             return self._of_these(hits), count, False
         self._settle(fall_back=True)
-        found = self._by_age(hits[: HITS_CAP + 1]) if terms.words else None
-        return found or self._looked(), cap, True
+        return self._by_age(hits[: HITS_CAP + 1]) or self._looked(), cap, True
 
-    def _hits(self, limit: int) -> list[int]:
-        terms = self.filters.terms
-        if terms.words:
-            return self._newest(limit, _ANY_ID, descending=True)
-        by_name, by_number = Sort("name", "name_key", False), Sort("", "number", False)
-        undated = replace(self.filters, since=None, until=None)
-        hits: dict[int, None] = {}
-        for sort in (by_name, by_number):
-            if sort is by_name or not terms.prefix.isalpha():
-                rows = self.keys.in_order(
-                    undated, sort, False, None, limit, prefix=terms.prefix
-                )
-                hits.update((row[0], None) for row in rows)
-        return list(hits)
+    def _of_number(self) -> list[int]:
+        """Return the clients whose whole number this is, the commonest search of all."""
+        typed = self.filters.q.strip()
+        if not any(char.isdigit() for char in typed):
+            return []
+        forms = {typed, typed.upper(), typed.lower()}
+        return list(self.own.filter(number__in=forms).values_list("pk", flat=True)[:50])
 
     def _newest(
         self, limit: int, ids: tuple[int, int], *, descending: bool
@@ -502,18 +474,20 @@ class _Keys:
         where, bounds = self._bounds(filters, sort, falling, cursor, prefix)
         hit, texts = self._hit(filters.terms) if looking else ("1", [])
         branches, parameters = [], []
+        direction = "DESC" if falling else "ASC"
+        order = f" ORDER BY 2 {direction}, 1 {direction}"
         for choice in self._choices(filters):
             equal = "".join(f" AND {column} = %s" for column in choice)
-            branches.append(
+            branch = (
                 f"SELECT id, {sort.column}, {hit} FROM {self._from(sort, choice)}"
                 f" WHERE organisation_id = %s{equal}{where}"
             )
+            branches.append(branch)
             parameters += [*texts, self.organisation_id, *choice.values(), *bounds]
-        direction = "DESC" if falling else "ASC"
-        sql = (
-            f"{' UNION ALL '.join(branches)}"
-            f" ORDER BY 2 {direction}, 1 {direction} LIMIT %s"
-        )
+        if len(branches) > 1 and not self.sqlite:
+            # PostgreSQL merges branches only if it is told that each is in order.
+            branches = [f"({branch}{order})" for branch in branches]
+        sql = f"{' UNION ALL '.join(branches)}{order} LIMIT %s"
         return self._rows(sql, [*parameters, limit])
 
     def count(self, filters: Filters, prefix: str = "") -> tuple[int, bool]:
@@ -598,15 +572,8 @@ class _Keys:
     def _hit(self, terms: Terms) -> tuple[str, list[str]]:
         """Return an SQL expression that is true for a row the search is after."""
         position = "instr" if self.sqlite else "strpos"
-        if terms.words:
-            one = f"{position}({BODY}, %s) > 0"
-            return f"({' AND '.join([one] * len(terms.words))})", list(terms.words)
-        within = "{0} >= %s AND {0} < %s"
-        ends = [terms.prefix, terms.prefix + _LAST_CHARACTER]
-        if terms.prefix.isalpha():
-            return f"({within.format('name_key')})", ends
-        both = f"({within.format('name_key')} OR {within.format('number')})"
-        return both, [*ends, *ends]
+        one = f"{position}({BODY}, %s) > 0"
+        return f"({' AND '.join([one] * len(terms.words))})", list(terms.words)
 
 
 EXPORT_COLUMNS = (

@@ -24,9 +24,16 @@ _MOST_WORDS = 12
 _NAME_LENGTH = 330
 _TEXT_LENGTH = 2_000
 
+# Stands before a name and, twice, before that: so one or two letters that a name begins
+# with make a trigram of their own. Private use, like the marks below.
+START = "\uf8ff"
+
 # What is searched. The number comes from its own column, so that nobody who stores one
 # has to think of the search.
-BODY = "search_text || ' | ' || lower(number)"
+BODY = (
+    f"'{START * 2}' || search_text || ' | ' || CASE WHEN substr(number, 1, 1) BETWEEN"
+    f" '0' AND '9' THEN '{START * 2}' ELSE '' END || lower(number)"
+)
 
 # A mark is three characters: what it says, then the organisation in base 6,000. The
 # alphabet is Unicode's private use area, which no cleaned answer contains.
@@ -93,7 +100,11 @@ def search_text_for(
 
 @dataclass(frozen=True)
 class Terms:
-    """What somebody searches for: texts that must all occur, or the beginning of a name."""
+    """What somebody searches for: texts that must all occur.
+
+    `prefix` is set when these are only one or two characters, which a name begins with (or
+    a number, if it begins with a digit).
+    """
 
     words: tuple[str, ...] = ()
     prefix: str = ""
@@ -108,7 +119,8 @@ def terms_of(query: str) -> Terms:
             # A phone or tax number as people write them; 050 and 0050 are national forms.
             return Terms((digits.lstrip("0") if len(digits) < 12 else digits,))
     if len(text) < SHORTEST:
-        return Terms(prefix=text)
+        begins = START * (SHORTEST - len(text)) + text
+        return Terms((begins,), text) if text else Terms()
     words: list[str] = []
     held = ""
     for word in text.split(" ")[:_MOST_WORDS]:
@@ -202,30 +214,29 @@ def _postgresql_hits(
     descending: bool,
 ) -> Statement:
     """Walk blocks of ids, so that a frequent term never costs more than a block or two."""
-    marks = scope.marks()
     grams = [gram for word in words for gram in _trigrams(word)]
     direction = "DESC" if descending else "ASC"
-    low, high = ids
     checks = " AND ".join([f"strpos({BODY}, %s) > 0"] * len(words))
+    marks = ", ".join(["%s || block"] * len(scope.marks()))
     return (
         "WITH ends AS (SELECT GREATEST(%s, MIN(id)) AS low, LEAST(%s, MAX(id)) AS high"
         f" FROM {_TABLE})"
-        f" SELECT hit.id FROM (SELECT block, low, high FROM ends,"
+        " SELECT hit.id FROM (SELECT block, low, high FROM ends,"
         f" generate_series(low >> {_BLOCK}, high >> {_BLOCK}) AS block"
         f" ORDER BY block {direction}) AS blocks"
-        " CROSS JOIN LATERAL ("
-        f"SELECT id FROM {_TABLE} WHERE {_TERMS} @> (%s::text[] || ('#' || block))"
-        f" AND {checks} AND id BETWEEN low AND high"
-        f" ORDER BY id {direction} LIMIT %s) AS hit LIMIT %s",
-        [low, high, [*marks, *grams], *words, limit, limit],
+        f" CROSS JOIN LATERAL (SELECT id FROM {_TABLE}"
+        f" WHERE {_PLACES} @> ARRAY[{marks}] AND {_GRAMS} @> %s::text[]"
+        # The sums keep the planner from mixing other indexes in.
+        f" AND {checks} AND id + 0 >= low AND id + 0 <= high"
+        f" ORDER BY id + 0 {direction} LIMIT %s) AS hit LIMIT %s",
+        [*ids, *scope.marks(), grams, *words, limit, limit],
     )
 
 
 _TABLE = "clients_app_submission"
 _BLOCK = 14
-_TERMS = (
-    "submission_terms(organisation_id, id, status, type, source, search_text, number)"
-)
+_PLACES = "submission_places(organisation_id, id, status, type, source)"
+_GRAMS = "submission_grams(search_text, number)"
 
 
 def _sql_group(row: str) -> str:
@@ -254,9 +265,7 @@ def _sql_marks(row: str, char: str, text: str) -> list[str]:
 
 
 def _sql_body(row: str) -> str:
-    return BODY.replace("search_text", f"{row}search_text").replace(
-        "number", f"{row}number"
-    )
+    return re.sub(r"\b(search_text|number)\b", rf"{row}\1", BODY)
 
 
 def _sqlite_install() -> list[str]:
@@ -300,25 +309,30 @@ _SQLITE_REMOVE = [
 
 
 def _postgresql_install() -> list[str]:
-    marks = ", ".join(_sql_marks("", "chr", "::int"))
+    marks = ", ".join(
+        f"{mark} || (id >> {_BLOCK})" for mark in _sql_marks("", "chr", "::int")
+    )
     return [
         # Names sort by code point, as on SQLite; beginnings of names become ranges.
         f'ALTER TABLE {_TABLE} ALTER COLUMN name_key TYPE varchar(330) COLLATE "C"',
         f'ALTER TABLE {_TABLE} ALTER COLUMN number TYPE varchar(200) COLLATE "C"',
-        "CREATE FUNCTION submission_terms(organisation_id bigint, id bigint,"
-        " status text, type text, source text, search_text text, number text)"
-        " RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT"
-        f" ARRAY(SELECT substr({BODY}, i, 3)"
-        f"  FROM generate_series(1, length({BODY}) - 2) AS i)"
-        f" || ARRAY[{marks}, '#' || (id >> {_BLOCK})] $$",
-        f"CREATE INDEX submission_search ON {_TABLE} USING gin ({_TERMS})"
+        "CREATE FUNCTION submission_places(organisation_id bigint, id bigint,"
+        " status text, type text, source text) RETURNS text[]"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+        f" AS $$ SELECT ARRAY[{marks}] $$",
+        "CREATE FUNCTION submission_grams(search_text text, number text) RETURNS text[]"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+        f" AS $$ SELECT ARRAY(SELECT substr(body, i, 3) FROM (SELECT {BODY} AS body)"
+        " AS told, generate_series(1, length(body) - 2) AS i) $$",
+        f"CREATE INDEX submission_search ON {_TABLE} USING gin ({_PLACES}, {_GRAMS})"
         " WITH (gin_pending_list_limit = 512)",
     ]
 
 
 _POSTGRESQL_REMOVE = [
     "DROP INDEX IF EXISTS submission_search",
-    "DROP FUNCTION IF EXISTS submission_terms",
+    "DROP FUNCTION IF EXISTS submission_places",
+    "DROP FUNCTION IF EXISTS submission_grams",
 ]
 
 
