@@ -98,17 +98,8 @@ def made(programs: Path) -> Iterator[str]:
         "cwd": home,
         **identity,
     }
-    initdb = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-A",
-        "trust",
-        "-U",
-        "portal",
-        "-E",
-        "UTF8",
-    ]
+    initdb = [f"{programs}/initdb", "-D", str(data), "-A", "trust"]
+    initdb += ["-U", "portal", "-E", "UTF8"]
     server = None
     try:
         if subprocess.run(
@@ -116,7 +107,8 @@ def made(programs: Path) -> Iterator[str]:
         ).returncode:
             subprocess.run(initdb, check=True, **quiet)
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", home, "-c", "listen_addresses="],
+            [f"{programs}/postgres", "-D", str(data), "-k", str(home)]
+            + ["-c", "listen_addresses="],
             start_new_session=True,
             **quiet,
         )

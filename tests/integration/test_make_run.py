@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ LINUX = sys.platform == "linux"
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def wait_until(question):
@@ -127,7 +128,7 @@ def group_members(leader: int) -> list[str]:
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path) -> Iterator[Callable[..., PortalRun]]:
     """Return a function that starts a run; whatever is left of it is killed afterwards."""
     runs = []
 
@@ -157,7 +158,7 @@ def made(tmp_path_factory) -> Path:
 def running(start, made, tmp_path) -> PortalRun:
     """Return a second run, over a copy of what the first one made."""
     shutil.copytree(made, tmp_path / "var")
-    run = start()
+    run: PortalRun = start()
     run.wait_until_running()
     return run
 

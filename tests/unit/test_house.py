@@ -41,7 +41,7 @@ def test_pins_names_what_is_wrong(given, fault):
     [
         (f"a\nKEY = '{ANY_KEY}'\n", [(2, "Heffl API key")]),
         ("KEY = 'heffl_user_test_" + "k3Jd92mXq81zPw7T'", []),
-        ("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", [(1, "webhook secret")]),
+        ("whsec_" + "Qk9r8GKYqrTwjUPD8ILPZIo2LaLaSwMf", [(1, "webhook secret")]),
         (
             "-----BEGIN RSA PRIVATE" + " KEY-----\n" + "A" * 64,
             [(1, "private key")],
