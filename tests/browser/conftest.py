@@ -42,7 +42,8 @@ def browser(pytestconfig) -> Browser:
         started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         pytestconfig.add_cleanup(started.close)
         pytestconfig.stash[_STARTED] = started
-    return pytestconfig.stash[_STARTED]
+    running: Browser = pytestconfig.stash[_STARTED]
+    return running
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def open_page(browser, live_server, signed_in) -> Iterator[Callable[..., Page]]:
                 for name, value in cookies.items()
             ]
         )
-        page = context.new_page()
+        page: Page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("console", heard)
         page.on("pageerror", lambda error: trouble.append(str(error)))
