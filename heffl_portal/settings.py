@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "clients_app.middleware.request_log",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "clients_app.middleware.security_headers",
     "clients_app.middleware.plain_faults",
     "django.contrib.sessions.middleware.SessionMiddleware",

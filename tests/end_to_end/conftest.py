@@ -1,0 +1,181 @@
+"""A whole portal for a real browser: gunicorn, the worker and the stand-in as in production.
+
+They are processes of their own over the test's database; only durations are shorter.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page, expect
+
+from clients_app.credentials import seal_new
+from clients_app.crypto import Secret
+from clients_app.models import Membership
+from heffl_sandbox import server
+from heffl_sandbox.control import Control
+from tests.browser.conftest import browser  # noqa: F401 - the same Chromium
+from tests.conftest import KEY, Sandbox
+from tests.fleet import ROOT, Worker, database_url, wait_until
+
+PASSWORD = "a perfectly fine password"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Portal:
+    """The address of the running portal, its stand-in, and where the web server logs."""
+
+    url: str
+    sandbox: Sandbox
+    log: str
+
+
+@dataclass
+class Processes:
+    """What runs beside all tests of this folder."""
+
+    url: str
+    stand_in: server.Sandbox
+    log: str
+
+
+@pytest.fixture(scope="session")
+def processes(
+    django_db_setup, django_db_blocker, tmp_path_factory
+) -> Iterator[Processes]:
+    """Start everything once; tests put the stand-in back to its first state."""
+    stand_in = server.start(keys=[KEY], rate=None)
+    port = free_port()
+    with django_db_blocker.unblock():
+        address = database_url()
+        worker = Worker(stand_in.base_url)
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.fast_settings",
+        "DATABASE_URL": address,
+        "HEFFL_API_URL": stand_in.base_url,
+        "HEFFL_RATE_LIMIT": "100000/60",
+        "PORT": str(port),
+        "WEB_WORKERS": "1",
+    }
+    collected = subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--no-input", "-v", "0"],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert collected.returncode == 0, collected.stderr
+    log = tmp_path_factory.mktemp("web") / "web.log"
+    with log.open("wb") as writing:
+        web = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "python:heffl_portal.web_server"],
+            cwd=ROOT,
+            env=environment,
+            stderr=writing,
+        )
+    try:
+        assert wait_until(lambda: listens(port), 30), "the web server did not start"
+        yield Processes(f"http://127.0.0.1:{port}", stand_in, str(log))
+    finally:
+        web.terminate()
+        web.wait(timeout=30)
+        worker.stop()
+        stand_in.stop()
+
+
+@pytest.fixture
+def portal(processes, transactional_db, organisation) -> Portal:
+    """Return the running portal with a fresh stand-in and the organisation connected."""
+    control = Control(processes.stand_in.control_url)
+    control.reset()
+    control.clear_faults()
+    control.set(latency=0.0)
+    seal_new(organisation, Secret(KEY), verified_at=timezone.now())
+    sandbox = Sandbox(processes.stand_in.base_url, KEY, control)
+    return Portal(processes.url, sandbox, processes.log)
+
+
+@dataclass
+class Watched:
+    """What a browser did that no page of ours may cause."""
+
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def open_browser(browser, portal) -> Iterator[Callable[..., Page]]:  # noqa: F811
+    """Return a function that opens a page in a fresh profile.
+
+    Afterwards: no request went to another host, no script failed, no policy was broken.
+    """
+    contexts: list[BrowserContext] = []
+    seen = Watched()
+    host = urlsplit(portal.url).netloc
+
+    def watch(page: Page) -> None:
+        page.on(
+            "request",
+            lambda r: urlsplit(r.url).netloc != host and seen.foreign.append(r.url),
+        )
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda m: (
+                "Content Security Policy" in m.text and seen.complaints.append(m.text)
+            ),
+        )
+
+    def open_page(**options) -> Page:
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = browser.new_context(base_url=portal.url, **options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        context.on("page", watch)
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert seen.foreign == []
+    assert seen.complaints == []
+
+
+@pytest.fixture
+def sign_in(open_browser) -> Callable[..., Page]:
+    """Return a function: a membership → a page after signing in by hand."""
+
+    def sign(member: Membership, **options) -> Page:
+        member.user.set_password(PASSWORD)
+        member.user.save()
+        page = open_browser(**options)
+        page.goto("/")
+        page.fill("[name=login]", member.user.email)
+        page.fill("[name=password]", PASSWORD)
+        page.press("[name=password]", "Enter")
+        page.wait_for_url("**/clients/new/")
+        expect(page.locator("[name=name]").first).to_be_focused()
+        return page
+
+    return sign
