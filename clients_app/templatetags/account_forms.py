@@ -9,9 +9,11 @@ register = template.Library()
 
 @register.filter
 def plain(form: forms.BaseForm) -> forms.BaseForm:
-    """Take the placeholders away: every field here has a label, and hints stay visible."""
+    """Take the placeholders away: every field has a label. Codes get the number pad."""
     for field in form.fields.values():
         field.widget.attrs.pop("placeholder", None)
+        if field.widget.attrs.get("autocomplete") == "one-time-code":
+            field.widget.attrs |= {"inputmode": "numeric", "dir": "ltr"}
     return form
 
 

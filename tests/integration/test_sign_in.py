@@ -204,6 +204,8 @@ def test_second_factor_is_set_up_sealed_and_asked_for(
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/accounts/2fa/totp/activate/", {"code": code_now(secret)})
 
+    code = Inputs(page).found["code"]
+    assert (code["autocomplete"], code["inputmode"]) == ("one-time-code", "numeric")
     assert '<svg role="img"' in page
     assert "data:" not in page
     stored = str(list(Authenticator.objects.values_list("data", flat=True)))
