@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
 
 from heffl_portal.sqlite_driver import FIXED_IN
 
 
 @register(Tags.database)
-def sqlite_is_sound(**kwargs: Any) -> list[CheckMessage]:
+def sqlite_is_sound(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Warn when the SQLite in use can corrupt its write-ahead log (before 3.51.3)."""
-    if connection.vendor != "sqlite":
+    if connection.vendor != "sqlite" or not databases:
         return []
-    from django.db.backends.sqlite3.base import Database
-
-    if Database.sqlite_version_info >= FIXED_IN:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sqlite_version()")
+        version = cursor.fetchone()[0]
+    if tuple(map(int, version.split("."))) >= FIXED_IN:
         return []
     return [
-        Warning(
-            f"SQLite {Database.sqlite_version} can corrupt its write-ahead log.",
+        checks.Warning(
+            f"SQLite {version} can corrupt its write-ahead log.",
             hint="Install the pinned requirements: pysqlite3 brings a fixed version.",
             id="portal.W001",
         )
@@ -43,7 +45,7 @@ def postgresql_is_durable(databases: Any = None, **kwargs: Any) -> list[CheckMes
     if not off:
         return []
     return [
-        Error(
+        checks.Error(
             f"PostgreSQL runs with {', '.join(sorted(off))} off: it may lose clients.",
             hint="Turn it on in postgresql.conf and restart the server.",
             id="portal.E001",
@@ -57,7 +59,7 @@ def second_factor_is_required(**kwargs: Any) -> list[CheckMessage]:
     if settings.MFA_REQUIRED_ROLES:
         return []
     return [
-        Warning(
+        checks.Warning(
             "MFA_REQUIRED_ROLES is empty: nobody needs a second factor.",
             hint="Leave it unset (owner,admin) or name the roles that must have one.",
             id="portal.W002",

@@ -8,9 +8,13 @@ import secrets
 import time
 from collections.abc import Callable
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
-from django.core.exceptions import TooManyFieldsSent
+from django.core.exceptions import (
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -89,7 +93,9 @@ def plain_faults(get_response: Handler) -> Handler:
         request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
         if isinstance(exception, (OperationalError, InterfaceError)):
-            log.error("database unreachable", extra={"reason": type(exception).__name__})
+            log.error(
+                "database unreachable", extra={"reason": type(exception).__name__}
+            )
             response = render(request, "503.html", status=503)
             response.headers["Retry-After"] = "10"
             return response
@@ -111,8 +117,10 @@ def second_factor(get_response: Handler) -> Handler:
         if (
             roles
             and request.user.is_authenticated
-            and not request.path.startswith(("/accounts/", "/static/", "/healthz", "/readyz"))
-            and not request.user.authenticator_set.exists()
+            and not request.path.startswith(
+                ("/accounts/", "/static/", "/healthz", "/readyz")
+            )
+            and not Authenticator.objects.filter(user=request.user).exists()
             and (
                 request.user.is_staff
                 or Membership.objects.filter(

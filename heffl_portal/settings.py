@@ -33,7 +33,7 @@ HEFFL_API_URL = _env.heffl_api_url
 HEFFL_RATE_LIMIT = _env.rate_limit
 HEFFL_TIMEOUTS = {"connect": 5.0, "read": 20.0, "total": 30.0}
 DELIVERY_THREADS = _env.delivery_threads
-DELIVERY_TIMING = None  # clients_app.delivery.timing.Timing(): the durations in force
+DELIVERY_TIMING: Any = None  # clients_app.delivery.timing.Timing(): the durations in force
 METRICS_TOKEN = _env.metrics_token
 
 INSTALLED_APPS = [

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client
 
-from clients_app.models import ApiCredential, Membership, Organisation, Role, User
+from clients_app.models import ApiCredential, Membership, Role, User
 from heffl_sandbox import server
 from heffl_sandbox.control import Control
 from tests.factories import MembershipFactory, OrganisationFactory
@@ -46,39 +46,36 @@ def _plain_static(settings):  # noqa: F811
 
 
 @pytest.fixture
-def organisation(db) -> Organisation:
+def organisation(db):
     return OrganisationFactory(name="Al Noor Trading", slug="al-noor")
 
 
-def _member(organisation: Organisation, role: Role, email: str) -> Membership:
-    member = MembershipFactory(organisation=organisation, role=role, user__email=email)
-    member.user.set_unusable_password()
-    member.user.save()
-    return member
+def _member(organisation, role: Role, email: str):
+    return MembershipFactory(organisation=organisation, role=role, user__email=email)
 
 
 @pytest.fixture
-def owner(organisation) -> Membership:
+def owner(organisation):
     return _member(organisation, Role.OWNER, "owner@al-noor.test")
 
 
 @pytest.fixture
-def admin_member(organisation) -> Membership:
+def admin_member(organisation):
     return _member(organisation, Role.ADMIN, "admin@al-noor.test")
 
 
 @pytest.fixture
-def reviewer(organisation) -> Membership:
+def reviewer(organisation):
     return _member(organisation, Role.REVIEWER, "reviewer@al-noor.test")
 
 
 @pytest.fixture
-def frontdesk(organisation) -> Membership:
+def frontdesk(organisation):
     return _member(organisation, Role.FRONTDESK, "desk@al-noor.test")
 
 
 @pytest.fixture
-def outsider(db) -> Membership:
+def outsider(db):
     """The owner of another organisation."""
     other = OrganisationFactory(name="Elsewhere", slug="elsewhere")
     return _member(other, Role.OWNER, "owner@elsewhere.test")

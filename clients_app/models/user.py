@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    BaseUserManager,
+    PermissionsMixin,
+)
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -14,16 +18,22 @@ from django.utils.translation import gettext_lazy as _
 class UserManager(BaseUserManager["User"]):
     """Makes people; an address is kept in lower case, so that case never matters."""
 
-    def create_user(self, email: str, password: str | None = None, **extra: Any) -> User:
+    def create_user(
+        self, email: str, password: str | None = None, **extra: Any
+    ) -> User:
         """Create a person; without a password they must first ask for a reset."""
         user = self.model(email=email.strip().lower(), **extra)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **extra: Any) -> User:
+    def create_superuser(
+        self, email: str, password: str | None = None, **extra: Any
+    ) -> User:
         """Create a site operator: may open /admin/, belongs to no organisation."""
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, **extra
+        )
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Find a person by e-mail address, whatever its case."""

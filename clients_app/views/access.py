@@ -26,7 +26,9 @@ def membership_of(request: HttpRequest, slug: str) -> Membership:
     member = (
         Membership.objects.select_related("organisation", "user")
         .filter(
-            organisation__slug=slug, user_id=request.user.pk, suspended_at__isnull=True
+            organisation__slug=slug,
+            user__pk=request.user.pk or 0,
+            suspended_at__isnull=True,
         )
         .first()
     )

@@ -29,7 +29,7 @@ from tests.fleet import ROOT, Worker, database_url, wait_until
 PASSWORD = "a perfectly fine password"
 
 
-def free_port() -> int:
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -134,20 +134,20 @@ def open_browser(browser, portal) -> Iterator[Callable[..., Page]]:  # noqa: F81
     seen = Watched()
     host = urlsplit(portal.url).netloc
 
-    def watch(page: Page) -> None:
-        page.on(
-            "request",
-            lambda r: urlsplit(r.url).netloc != host and seen.foreign.append(r.url),
-        )
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda m: (
-                "Content Security Policy" in m.text and seen.complaints.append(m.text)
-            ),
-        )
+    def asked(request):
+        if urlsplit(request.url).netloc != host:
+            seen.foreign.append(request.url)
 
-    def open_page(**options) -> Page:
+    def heard(message):
+        if "Content Security Policy" in message.text:
+            seen.complaints.append(message.text)
+
+    def watch(page: Page):
+        page.on("request", asked)
+        page.on("console", heard)
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+
+    def open_page(**options):
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = browser.new_context(base_url=portal.url, **options)
         context.set_default_timeout(15_000)
@@ -166,7 +166,7 @@ def open_browser(browser, portal) -> Iterator[Callable[..., Page]]:  # noqa: F81
 def sign_in(open_browser) -> Callable[..., Page]:
     """Return a function: a membership → a page after signing in by hand."""
 
-    def sign(member: Membership, **options) -> Page:
+    def sign(member: Membership, **options):
         member.user.set_password(PASSWORD)
         member.user.save()
         page = open_browser(**options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -106,7 +104,7 @@ def violations(page) -> list[str]:
     ]
 
 
-def check_everywhere(page, organisation, check: Callable) -> dict[str, object]:
+def check_everywhere(page, organisation, check):
     """Run a check on every page and on the form with errors; return what it found."""
     found = {}
     for address in addresses(organisation):

@@ -101,9 +101,13 @@ def test_an_earlier_wakeup_is_added_and_a_later_one_is_not(organisation, connect
 def test_a_rolled_back_submission_leaves_nothing(organisation, connected):
     from django.db import transaction
 
-    with pytest.raises(RuntimeError), transaction.atomic():
-        entered(organisation)
-        raise RuntimeError
+    def break_off():
+        with transaction.atomic():
+            entered(organisation)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
 
     assert not Submission.objects.exists()
     assert not DBTaskResult.objects.exists()
