@@ -122,6 +122,8 @@ def check(posted: Posted, *, region: str, extra: Sequence[FieldSpec] = ()) -> Ch
             checked.answers[spec.name] = answer
         elif client_type in spec.required_for:
             checked.faults[question] = _missing(spec)
+    if _is_untouched_address(checked.answers, posted, region):
+        del checked.answers[COUNTRY]
     return checked
 
 
@@ -134,11 +136,24 @@ def question_name(name: str, client_type: ClientType, country: str) -> str:
     return name
 
 
+def _is_from_page(posted: Posted) -> bool:
+    """Say whether our page was posted: it alone holds both questions of a pair."""
+    return len(values(posted, STATE)) > 1
+
+
 def _is_hidden(spec: FieldSpec, posted: Posted, country: str) -> bool:
     # The page hides the postal code for the UAE, which has none; what was typed there
     # before the country changed is not meant. A script that posts it means it.
-    from_page = len(values(posted, STATE)) > 1
-    return spec.name == POSTAL_CODE and country == UAE and from_page
+    return spec.name == POSTAL_CODE and country == UAE and _is_from_page(posted)
+
+
+def _is_untouched_address(
+    answers: Mapping[str, Answer], posted: Posted, region: str
+) -> bool:
+    # The page presets the country; alone it is no address that anybody gave.
+    address = [name for name in answers if name.startswith("billing_address__")]
+    preset = answers.get(COUNTRY) == COUNTRIES.get(region)
+    return address == [COUNTRY] and preset and _is_from_page(posted)
 
 
 def _answer(

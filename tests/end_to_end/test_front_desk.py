@@ -29,7 +29,7 @@ def test_a_company_with_only_a_name_is_two_actions(sign_in, portal, frontdesk):
 
     (remote,) = portal.sandbox.control.clients()
     assert number == remote["number"]
-    assert remote["received"]["name"] == "Gulf Star Logistics"
+    assert remote["received"] == {"type": "company", "name": "Gulf Star Logistics"}
     expect(page.locator("h1")).to_have_text("Gulf Star Logistics")
 
 

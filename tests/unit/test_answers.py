@@ -449,3 +449,18 @@ def test_check_lets_nothing_through_that_heffl_could_not_be_sent(client_type, po
         payload = build_payload(result.client_type, result.answers, _extra)
         assert payload["type"] == client_type
     assert not result.answers.keys() & result.faults.keys()
+
+
+def test_the_preset_country_alone_is_no_address():
+    page = {"name": ["Acme", ""], "billing_address__country": "AE"}
+    page["billing_address__state"] = ["", ""]
+
+    untouched = check(page, region="AE")
+    touched = check({**page, "billing_address__city": "Dubai"}, region="AE")
+    chosen = check({**page, "billing_address__country": "OM"}, region="AE")
+    script = check({"name": "Acme", "billing_address__country": "AE"}, region="AE")
+
+    assert untouched.answers == {"name": "Acme"}
+    assert touched.answers["billing_address__country"] == "United Arab Emirates"
+    assert chosen.answers["billing_address__country"] == "Oman"
+    assert script.answers["billing_address__country"] == "United Arab Emirates"
