@@ -16,6 +16,7 @@ class UserFactory(DjangoModelFactory[models.User]):
 
     email = Sequence(lambda n: f"person{n}@example.test")
     name = Sequence(lambda n: f"Person {n}")
+    password = "!"  # unusable: who has none is not asked for it again
 
 
 class OrganisationFactory(DjangoModelFactory[models.Organisation]):
