@@ -27,7 +27,8 @@ mend_venv() {
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         say "Installing $package."
         export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq >&2 && apt-get install -y -qq "$package" >&2 && return
+        apt-get update -qq >/dev/null &&
+            apt-get install -y -qq -o Dpkg::Use-Pty=0 "$package" >/dev/null && return
     fi
     say "Python's venv module is not complete here. This mends it: sudo apt-get install $package"
     return 1
