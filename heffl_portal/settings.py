@@ -33,7 +33,9 @@ HEFFL_API_URL = _env.heffl_api_url
 HEFFL_RATE_LIMIT = _env.rate_limit
 HEFFL_TIMEOUTS = {"connect": 5.0, "read": 20.0, "total": 30.0}
 DELIVERY_THREADS = _env.delivery_threads
-DELIVERY_TIMING: Any = None  # clients_app.delivery.timing.Timing(): the durations in force
+DELIVERY_TIMING: Any = (
+    None  # clients_app.delivery.timing.Timing(): the durations in force
+)
 METRICS_TOKEN = _env.metrics_token
 
 INSTALLED_APPS = [
@@ -114,7 +116,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 10},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"
+    },
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"

@@ -35,7 +35,11 @@ def _database_paragraph(error: Exception) -> str | None:
             f"The database cannot be opened or written: {where}. Make sure that its folder "
             "exists and that this user may write there, or point DATABASE_URL elsewhere."
         )
-    if "no such table" in lowered or "does not exist" in lowered and "relation" in lowered:
+    if (
+        "no such table" in lowered
+        or "does not exist" in lowered
+        and "relation" in lowered
+    ):
         return (
             f"The database has no tables yet: {where}. "
             "Run `python manage.py migrate` and start again."

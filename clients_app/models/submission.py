@@ -162,7 +162,12 @@ class Submission(models.Model):
             # …and the same for any choice of status, type and source: see history.py.
             models.Index(
                 fields=[
-                    "organisation", "status", "type", "source", "-created_at", "-id",
+                    "organisation",
+                    "status",
+                    "type",
+                    "source",
+                    "-created_at",
+                    "-id",
                 ],
                 name="submission_some_added",
             ),
