@@ -116,8 +116,9 @@ def terms_of(query: str) -> Terms:
     if re.fullmatch(r"[\d\s()+./-]+", text):
         digits = re.sub(r"\D", "", text)
         if len(digits) >= 7:
-            # A phone or tax number as people write them; 050 and 0050 are national forms.
-            return Terms((digits.lstrip("0") if len(digits) < 12 else digits,))
+            # A phone or tax number as people write them; 050 and 00971 lose their zeros.
+            bare = digits.lstrip("0")
+            return Terms((bare if len(bare) >= SHORTEST else digits,))
     if len(text) < SHORTEST:
         begins = START * (SHORTEST - len(text)) + text
         return Terms((begins,), text) if text else Terms()
