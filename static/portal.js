@@ -79,6 +79,14 @@
   const note = document.createElement("p");
   const again = document.createElement("button");
   let last, timer, failures = 0, asking = false;
+  // What the page tells below the status follows it, unless somebody is reading there.
+  const renewRest = async (status) => {
+    const rest = one("[data-after]");
+    if (!rest || rest.contains(document.activeElement)) return;
+    const html = await (await fetch(location.href)).text().catch(() => "");
+    const found = one("[data-after]", new DOMParser().parseFromString(html, "text/html"));
+    if (found && one("[data-poll]").dataset.status === status) rest.replaceWith(found);
+  };
   const ask = async () => {
     const block = one("[data-poll]");
     clearTimeout(timer);
@@ -99,6 +107,7 @@
         drawCopy();
         if (focused) { next.tabIndex = -1; next.focus(); }
         if (next.dataset.say !== block.dataset.say) say(next.dataset.say);
+        renewRest(next.dataset.status);
       }
       last = html;
     } catch {

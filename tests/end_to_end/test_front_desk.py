@@ -40,6 +40,7 @@ def test_the_number_is_announced_and_stands_in_the_history(sign_in, portal, fron
     number = number_shown(page)
 
     expect(page.locator("#live")).to_contain_text(number)
+    expect(page.locator(".timeline li")).to_have_count(1)
     page.click("text=All clients")
 
     row = page.locator("tbody tr")
