@@ -69,6 +69,13 @@ def explained() -> Iterator[None]:
         yield
     except StartupError as error:
         sys.exit(f"Heffl Portal cannot start: {error}")
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        sys.exit(
+            f"Heffl Portal cannot go on: this user may not use {error.filename}. "
+            "Give it access, or start as the user whom the file belongs to."
+        )
     except Exception as error:
         from django.core.exceptions import ImproperlyConfigured
         from django.db.utils import DatabaseError, InterfaceError

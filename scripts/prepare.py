@@ -45,8 +45,11 @@ def collect_static() -> None:
         settings.BASE_DIR / "requirements.txt",
         settings.BASE_DIR / "heffl_portal" / "settings.py",
     ]
-    if not manifest.exists() or manifest.stat().st_mtime < newest(sources):
-        call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+    if manifest.exists() and manifest.stat().st_mtime >= newest(sources):
+        return
+    closed = os.umask(0o022)  # static files are for everybody, unlike the data
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+    os.umask(closed)
 
 
 def make_demo(*, renew: bool) -> None:
