@@ -37,6 +37,7 @@ logconfig_dict = logging_config() | {
     "loggers": {
         "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "gunicorn.access": {"handlers": [], "propagate": False},
+        "gunicorn.http": {"level": "ERROR"},  # it warns of every HEAD request
     }
 }
 
