@@ -15,7 +15,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 ALLOWED_EXTRAS = (
     "organisation", "submission", "attempt", "verdict", "phase", "http_status",
     "reason", "hold", "fingerprint", "route", "method", "status", "duration_ms",
-    "count", "command", "worker", "thread", "user", "action", "code",
+    "count", "command", "worker", "user", "action", "code",
 )  # fmt: skip
 
 _MASKS = [

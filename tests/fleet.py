@@ -33,7 +33,9 @@ def database_url() -> str:
 class Worker:
     """`manage.py deliver` in a process of its own, with short durations."""
 
-    def __init__(self, api_url: str, *, threads=4, sabotage="", **environment):
+    def __init__(
+        self, api_url: str, *, threads=4, sabotage="", log=None, **environment
+    ):
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "deliver", "--threads", str(threads)],
             cwd=ROOT,
@@ -47,7 +49,7 @@ class Worker:
                 **environment,
             },
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
         )
 
     def kill(self) -> None:
@@ -64,7 +66,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             _, errors = self.process.communicate()
-        return errors.decode(errors="replace")
+        return (errors or b"").decode(errors="replace")
 
 
 def wait_until(condition, seconds: float, every: float = 0.1) -> bool:

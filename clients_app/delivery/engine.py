@@ -98,7 +98,7 @@ class Engine:
                 _database_fault(error)
                 self._stop.wait(1.0)
             except Exception:
-                log.exception("worker thread fault", extra={"thread": name})
+                log.exception("worker thread fault", extra={"worker": name})
                 self._stop.wait(1.0)
             self._stop.wait(interval)
         connection.close()
@@ -116,7 +116,7 @@ class Engine:
             except (DatabaseError, InterfaceError) as error:
                 _database_fault(error)
             except Exception:
-                log.exception("housekeeping fault", extra={"thread": "housekeeping"})
+                log.exception("housekeeping fault", extra={"worker": "housekeeping"})
             self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
         connection.close()
 

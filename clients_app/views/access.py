@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from clients_app import audit
 from clients_app.models import Membership, Role
 
 P = ParamSpec("P")
@@ -50,6 +51,12 @@ def members_only(
         def wrapper(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> Any:
             member = membership_of(request, slug)
             if not member.has_role(role):
+                audit.record(
+                    "access.denied",
+                    organisation=member.organisation,
+                    actor=member.user,
+                    detail={"view": view.__name__, "role": member.role},
+                )
                 raise PermissionDenied
             with timezone.override(member.organisation.time_zone):
                 return view(request, member, *args, **kwargs)

@@ -42,11 +42,12 @@ def listens(port: int) -> bool:
 
 @dataclass
 class Portal:
-    """The address of the running portal, its stand-in, and where the web server logs."""
+    """The address of the running portal, its stand-in, and where its parts log."""
 
     url: str
     sandbox: Sandbox
     log: str
+    worker_log: str
 
 
 @dataclass
@@ -56,18 +57,21 @@ class Processes:
     url: str
     stand_in: server.Sandbox
     log: str
+    worker_log: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def processes(
     django_db_setup, django_db_blocker, tmp_path_factory
 ) -> Iterator[Processes]:
-    """Start everything once; tests put the stand-in back to its first state."""
+    """Start everything once for this folder; no other test may meet this worker."""
     stand_in = server.start(keys=[KEY], rate=None)
     port = free_port()
-    with django_db_blocker.unblock():
+    logs = tmp_path_factory.mktemp("logs")
+    worker_log, log = logs / "worker.log", logs / "web.log"
+    with django_db_blocker.unblock(), worker_log.open("wb") as writing:
         address = database_url()
-        worker = Worker(stand_in.base_url)
+        worker = Worker(stand_in.base_url, log=writing)
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.fast_settings",
@@ -86,7 +90,6 @@ def processes(
         text=True,
     )
     assert collected.returncode == 0, collected.stderr
-    log = tmp_path_factory.mktemp("web") / "web.log"
     with log.open("wb") as writing:
         web = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "-c", "python:heffl_portal.web_server"],
@@ -96,7 +99,7 @@ def processes(
         )
     try:
         assert wait_until(lambda: listens(port), 30), "the web server did not start"
-        yield Processes(f"http://127.0.0.1:{port}", stand_in, str(log))
+        yield Processes(f"http://127.0.0.1:{port}", stand_in, str(log), str(worker_log))
     finally:
         web.terminate()
         web.wait(timeout=30)
@@ -113,7 +116,7 @@ def portal(processes, transactional_db, organisation) -> Portal:
     control.set(latency=0.0)
     seal_new(organisation, Secret(KEY), verified_at=timezone.now())
     sandbox = Sandbox(processes.stand_in.base_url, KEY, control)
-    return Portal(processes.url, sandbox, processes.log)
+    return Portal(processes.url, sandbox, processes.log, processes.worker_log)
 
 
 @dataclass

@@ -172,3 +172,13 @@ def test_an_idle_worker_takes_no_write_lock(organisation, django_assert_num_quer
 
     assert queries.captured_queries[0]["sql"].startswith("SELECT")
     assert time.monotonic() > 0
+
+
+def test_a_worker_without_tables_says_what_to_do(tmp_path):
+    worker = Worker("http://127.0.0.1:9/api/v1", DATABASE_URL=f"sqlite:///{tmp_path}/x")
+
+    _, errors = worker.process.communicate(timeout=30)
+
+    assert worker.process.returncode == 1
+    assert b"python manage.py migrate" in errors
+    assert b"Traceback" not in errors

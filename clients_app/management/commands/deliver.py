@@ -9,7 +9,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.checks import Tags
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from clients_app import organisations
 from clients_app.delivery.engine import Engine, drain_once
@@ -27,7 +30,6 @@ class Command(BaseCommand):
     """Send what waits to Heffl, until told to stop."""
 
     help = "Run the delivery worker (with --once: drain the queue and exit)."
-    requires_migrations_checks = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add --once and --threads."""
@@ -42,7 +44,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until SIGTERM or SIGINT; a call under way is finished first."""
+        """Run until SIGTERM or SIGINT; a call under way is finished first.
+
+        Raises CommandError when tables are missing, SystemCheckError when the database
+        may forget what it has acknowledged.
+        """
+        self.check(tags=[Tags.database], databases=["default"])
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError(
+                "The database is not up to date. Run `python manage.py migrate` first."
+            )
         if options["once"]:
             drain_once(check_key)
             return
