@@ -239,8 +239,10 @@ SET jit = off SET enable_seqscan = off AS $$
 DECLARE
     lowest bigint; highest bigint; block bigint; places text[]; got bigint;
 BEGIN
-    SELECT GREATEST(low, MIN(id)) >> {_BLOCK}, LEAST(high, MAX(id)) >> {_BLOCK}
-        INTO lowest, highest FROM {_TABLE};
+    SELECT MIN(id), MAX(id) INTO lowest, highest FROM {_TABLE};
+    IF lowest IS NULL THEN RETURN; END IF;
+    lowest := GREATEST(lowest, low) >> {_BLOCK};
+    highest := LEAST(highest, high) >> {_BLOCK};
     block := CASE WHEN step < 0 THEN highest ELSE lowest END;
     WHILE wanted > 0 AND block BETWEEN lowest AND highest LOOP
         places := ARRAY(SELECT mark || block FROM unnest(marks) AS mark);

@@ -401,8 +401,7 @@ def test_the_search_index_has_outlived_every_migration(db):
 def test_the_search_index_can_be_taken_away_and_made_anew(organisation):
     row = _make(organisation, 1, name="Kept Client")
 
-    if connection.vendor == "sqlite" and connection.in_atomic_block:
-        connection.check_constraints()
+    connection.check_constraints()
     with connection.cursor() as cursor:
         editor = type("Editor", (), {"connection": connection})()
         editor.execute = lambda sql, params=None: cursor.execute(sql, params)
