@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clients_app import phones
 from clients_app.countries import COUNTRIES, UAE, country_code, emirate
@@ -188,7 +189,11 @@ def _clean(spec: FieldSpec, raw: str) -> str:
 
 def _short(spec: FieldSpec, text: str) -> str:
     if len(text) > spec.max_length:
-        words = _("{label} must be {count} characters or fewer")
+        words = ngettext(
+            "{label} must be {count} character or fewer",
+            "{label} must be {count} characters or fewer",
+            spec.max_length,
+        )
         raise Wrong(words.format(label=label_of(spec), count=spec.max_length))
     return text
 

@@ -1,11 +1,13 @@
 """The portal's addresses. A route is named after its view, with hyphens."""
 
 from django.urls import path
+from django.views.i18n import set_language
 
 from clients_app.views import health, history, organisation, review, submissions
 
 urlpatterns = [
     path("", organisation.home, name="home"),
+    path("accounts/language/", set_language, name="set-language"),
     path(
         "accounts/preferences/",
         organisation.account_preferences,

@@ -48,6 +48,7 @@ from clients_app.models.history import (
 from clients_app.models.search import LONGEST_QUERY
 from clients_app.views import wording
 from clients_app.views.access import members_only
+from clients_app.views.waiting import wait_for_change
 
 CHOICES: dict[str, Any] = {
     "status": Status,
@@ -205,7 +206,9 @@ def _lines(page: Page, base: str) -> list[Line]:
 
 
 def _when(at: datetime, this_year: int) -> str:
-    return date_format(at, "j M, H:i" if at.year == this_year else "j M Y, H:i")
+    return date_format(
+        at, _("j M, H:i") if at.year == this_year else _("j M Y, H:i")
+    )
 
 
 def _door(row: Submission) -> str:
@@ -397,8 +400,12 @@ def _shown(value: object) -> str:
 def submission_status(
     request: HttpRequest, member: Membership, uuid: UUID
 ) -> HttpResponse:
-    """Answer the status block, or the same as JSON where that is preferred."""
+    """Answer the status block, or the same as JSON where that is preferred.
+
+    `seen` names the status that the asker knows: the answer may wait a moment for another.
+    """
     submission = _submission(member, uuid)
+    wait_for_change(submission, request.GET.get("seen", ""))
     context = _status(submission, member)
     kinds = ["text/html", "application/json"]
     if request.get_preferred_type(kinds) == "application/json":

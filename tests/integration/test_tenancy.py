@@ -56,7 +56,12 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
 }
 # Pages of a person: each shows only what belongs to who asks.
-OF_A_PERSON = {"", "accounts/preferences/", "accounts/shortcuts/"}
+OF_A_PERSON = {
+    "",
+    "accounts/language/",
+    "accounts/preferences/",
+    "accounts/shortcuts/",
+}
 OPEN = {"healthz", "readyz"}
 # Pages that other apps bring: sign-in, and the site operator's admin.
 BROUGHT = ("accounts/", "admin/")
