@@ -93,9 +93,9 @@
     if (!block || "final" in block.dataset || document.hidden || asking) return;
     asking = true;
     const age = Date.now() - started;
-    let wait = age < 3000 ? 300 : age < 60000 ? 1000 : 5000;
+    let wait = age < 3000 ? 200 : age < 60000 ? 1000 : 5000;
     try {
-      const answer = await fetch(block.dataset.poll, { signal: AbortSignal.timeout(20000) });
+      const answer = await fetch(block.dataset.poll + "?seen=" + block.dataset.status, { signal: AbortSignal.timeout(20000) });
       const html = answer.ok && !answer.redirected && (await answer.text());
       const next = html && one("[data-poll]", new DOMParser().parseFromString(html, "text/html"));
       if (!next) throw 0;
@@ -108,6 +108,7 @@
         if (focused) { next.tabIndex = -1; next.focus(); }
         if (next.dataset.say !== block.dataset.say) say(next.dataset.say);
         renewRest(next.dataset.status);
+        wait = 20; // news: the next may follow at once
       }
       last = html;
     } catch {
@@ -127,5 +128,5 @@
   again.onclick = ask;
   addEventListener("visibilitychange", ask);
   drawCopy();
-  if (one("[data-poll]")) timer = setTimeout(ask, 300);
+  if (one("[data-poll]")) timer = setTimeout(ask, 20);
 })();
