@@ -1,4 +1,4 @@
-# ruff: noqa: SIM905, T201
+# ruff: noqa: S608, SIM905, T201
 """What pages of the history table cost at 1,000 and at many rows, side by side.
 
     DATABASE_URL=sqlite:////tmp/bench.sqlite3 python -m benchmarks.history [--rows 1000000]
@@ -73,12 +73,14 @@ WEIGHTS = [920, 40, 10, 5, 5, 10, 8, 2]
 START = datetime(2023, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=1_400)
 BATCH = 5_000
+BASE = 10_000
+"""So many clients are made one by one; more are copies of these, added later."""
 
 
 def submissions(
-    organisation: Organisation, person: User, total: int
+    organisation: Organisation, person: User, total: int, span: timedelta
 ) -> Iterator[Submission]:
-    """Yield made-up clients, added evenly over the whole span."""
+    """Yield made-up clients, added evenly over a span."""
     chance = random.Random(7)  # noqa: S311 - made-up clients
     for at in range(total):
         contact = chance.random() < 0.4
@@ -110,10 +112,36 @@ def submissions(
             source=chance.choices(["frontdesk", "signup", "import"], [60, 10, 30])[0],
             lane=0,
             created_by=person,
-            created_at=START + SPAN * (at / total),
+            created_at=START + span * (at / total),
             status=status,
             number=number,
             heffl_id=f"c{at}" if number else "",
+        )
+
+
+def repeat(organisation: Organisation, copy: int, later: timedelta) -> None:
+    """Add the first clients of an organisation once more, under other numbers."""
+    mark, seconds = f"{copy:03d}", later.total_seconds()
+    changed = {
+        "submission_token": f"submission_token || '-{mark}'",
+        "search_text": f"replace(replace(search_text, '@', '{mark}@'), '97150', '97{mark}')",
+        "number": f"CASE number WHEN '' THEN '' ELSE 'CLT-{mark}' || substr(number, 8) END",
+        "heffl_id": f"CASE heffl_id WHEN '' THEN '' ELSE heffl_id || '-{mark}' END",
+        "created_at": f"created_at + interval '{seconds} seconds'",
+        "uuid": "gen_random_uuid()",
+    }
+    if connection.vendor == "sqlite":
+        shifted = f"strftime('%Y-%m-%d %H:%M:%f000', created_at, '+{seconds} seconds')"
+        changed |= {"created_at": shifted, "uuid": "lower(hex(randomblob(16)))"}
+    columns = [f.column for f in Submission._meta.concrete_fields if f.column != "id"]
+    values = ", ".join(changed.get(column, column) for column in columns)
+    quoted = ", ".join(f'"{column}"' for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO clients_app_submission ({quoted}) SELECT {values}"
+            " FROM clients_app_submission WHERE organisation_id = %s"
+            " AND submission_token NOT LIKE 'bench-%%-%%' ORDER BY id",
+            [organisation.pk],
         )
 
 
@@ -123,9 +151,13 @@ def fill(rows: int, places: list[tuple[Organisation, User, int]]) -> None:
         search.remove(editor)
     Submission.objects.all().delete()
     for organisation, person, share in places:
-        stream = submissions(organisation, person, rows // share)
+        total = rows // share
+        copies = max(1, total // BASE)
+        stream = submissions(organisation, person, total // copies, SPAN / copies)
         while batch := list(itertools.islice(stream, BATCH)):
             Submission.objects.bulk_create(batch)
+        for copy in range(1, copies):
+            repeat(organisation, copy, SPAN / copies * copy)
     with connection.schema_editor() as editor:
         search.install(editor)
     with connection.cursor() as cursor:
