@@ -43,7 +43,44 @@ CheckKey = Callable[[ApiCredential], str]
 LATE = timedelta(seconds=10)
 POLL = 0.1
 DESK_POLL = 0.05
+GLANCE = 0.045
+CALM_AFTER = 10.0
+"""Seconds without work after which threads look half as often."""
 LOOK_EVERY = 2.0
+
+
+class Glance:
+    """Which queues have something ready: one look for all threads, kept for a moment.
+
+    It takes no lock in the database; an idle Worker would take the write lock each time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._at = -1.0
+        self._queues: frozenset[str] = frozenset()
+        self._worked = time.monotonic()
+
+    def sees(self, queues: list[str]) -> bool:
+        """Say whether one of these queues ("*" is any) has something ready."""
+        with self._lock:
+            if time.monotonic() - self._at > GLANCE:
+                ready = DBTaskResult.objects.ready().filter(backend_name="default")
+                names = ready.order_by().values_list("queue_name", flat=True)
+                self._queues = frozenset(names[:50])
+                self._at = time.monotonic()
+                if self._queues:
+                    self._worked = self._at
+            found = self._queues
+        return bool(found) if "*" in queues else bool(found & set(queues))
+
+    def pace(self) -> float:
+        """Return by how much to stretch the pause between two looks."""
+        return 1.0 if time.monotonic() - self._worked < CALM_AFTER else 2.0
+
+    def forget(self) -> None:
+        """Look again at the next question: what was ready has been taken."""
+        self._at = -1.0
 
 
 class Engine:
@@ -53,6 +90,7 @@ class Engine:
         self._stop = threading.Event()
         self._check_key = check_key
         self._workers: list[Worker] = []
+        self._glance = Glance()
         self._name = secrets.token_hex(4)
         self._threads = [
             threading.Thread(target=self._keep_house, name="housekeeping", daemon=True),
@@ -87,20 +125,21 @@ class Engine:
         """Run the engine's own Worker whenever there is work; survive what ends it."""
         while not self._stop.is_set():
             try:
-                if _work_is_ready(queues):
+                if self._glance.sees(queues):
                     worker = make_worker(f"{self._name}-{name}", queues)
                     self._workers.append(worker)
                     try:
                         worker.run()
                     finally:
                         self._workers.remove(worker)
+                        self._glance.forget()
             except (DatabaseError, InterfaceError) as error:
                 _database_fault(error)
                 self._stop.wait(1.0)
             except Exception:
                 log.exception("worker thread fault", extra={"worker": name})
                 self._stop.wait(1.0)
-            self._stop.wait(interval)
+            self._stop.wait(interval * self._glance.pace())
         connection.close()
 
     def _keep_house(self) -> None:
@@ -140,14 +179,6 @@ def make_worker(name: str, queues: list[str]) -> Worker:
         worker_id=f"{name}-{secrets.token_hex(4)}",
         excluded_queue_names=[],
     )
-
-
-def _work_is_ready(queues: list[str]) -> bool:
-    """Look without a lock: an idle Worker would take the write lock at each glance."""
-    ready = DBTaskResult.objects.ready().filter(backend_name="default")
-    if "*" not in queues:
-        ready = ready.filter(queue_name__in=queues)
-    return bool(ready.order_by().exists())
 
 
 def look_up_due() -> int:

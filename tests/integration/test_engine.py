@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from datetime import timedelta
 
 import pytest
@@ -166,12 +165,23 @@ def test_an_unverified_key_is_checked_and_then_used(organisation, sandbox, setti
     assert change.credential.verified_at is not None
 
 
-def test_an_idle_worker_takes_no_write_lock(organisation, django_assert_num_queries):
-    with django_assert_num_queries(1) as queries:
-        assert not engine._work_is_ready(["*"])
+def test_an_idle_worker_looks_once_for_all_threads_and_takes_no_lock(
+    organisation, django_assert_num_queries
+):
+    glance = engine.Glance()
 
+    with django_assert_num_queries(1) as queries:
+        seen = [glance.sees(["*"]), glance.sees(["desk"])]
+
+    assert seen == [False, False]
     assert queries.captured_queries[0]["sql"].startswith("SELECT")
-    assert time.monotonic() > 0
+
+
+def test_a_glance_tells_the_queues_apart(organisation):
+    wakeups.wake("key", timezone.now())
+    glance = engine.Glance()
+
+    assert (glance.sees(["*"]), glance.sees(["desk"])) == (True, False)
 
 
 def test_a_worker_without_tables_says_what_to_do(tmp_path):
