@@ -27,6 +27,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from clients_app import audit
 from clients_app.crypto import KeyRing, SealError, Secret, kid_of
@@ -34,6 +35,16 @@ from clients_app.models import User
 
 log = logging.getLogger("portal.accounts")
 LOCKED_FOR = 300
+# Words of django-allauth and Django that our catalogue says better than theirs.
+REWORDED = (
+    gettext_noop("Authenticator code"),
+    gettext_noop("Incorrect code."),
+    gettext_noop("MFA"),
+    gettext_noop("Forgot your password?"),
+    gettext_noop("New Password (again)"),
+    gettext_noop("Email address"),
+    gettext_noop("This field is required."),
+)
 
 
 class LoginForm(AllauthLoginForm):  # type: ignore[misc]

@@ -22,7 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -206,9 +206,7 @@ def _lines(page: Page, base: str) -> list[Line]:
 
 
 def _when(at: datetime, this_year: int) -> str:
-    return date_format(
-        at, _("j M, H:i") if at.year == this_year else _("j M Y, H:i")
-    )
+    return date_format(at, _("j M, H:i") if at.year == this_year else _("j M Y, H:i"))
 
 
 def _door(row: Submission) -> str:
@@ -220,7 +218,7 @@ def _door(row: Submission) -> str:
 def _columns(asked: Asked, page: Page) -> list[dict[str, str]]:
     """Return the heads of the table; those that sort carry a link."""
     heads = [
-        ("number", _("Number"), "c-number"),
+        ("number", pgettext("of a client", "Number"), "c-number"),
         ("name", _("Name"), ""),
         ("", _("Type"), "c-type"),
         ("", _("Status"), "c-status"),

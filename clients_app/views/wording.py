@@ -8,7 +8,7 @@ from datetime import datetime
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from clients_app.delivery.holds import open_holds
 from clients_app.heffl.contract import ClientType, fields_for
@@ -78,7 +78,7 @@ def steps_of(submission: Submission, held: bool) -> list[Step]:
             sending = "bad"
     return [
         Step(_("Saved"), "done"),
-        Step(_("Sending"), sending),
+        Step(pgettext("step", "Sending"), sending),
         Step(_("Number issued"), issued),
     ]
 
