@@ -143,7 +143,8 @@ def run_parts(arguments: list[str]) -> tuple[list[Part], dict[str, str]]:
                 Part(
                     "PostgreSQL",
                     "not soak and not browser and not once",
-                    {"DATABASE_URL": url},
+                    # a query that hangs fails and is named
+                    {"DATABASE_URL": url, "PGOPTIONS": "-c statement_timeout=60000"},
                     NO_DATABASE,
                 )
             )
