@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import os
 import random
 import statistics
@@ -286,6 +287,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
     call_command("migrate", verbosity=0)
     if Submission.objects.exists():
         raise SystemExit("The database is not empty.")
