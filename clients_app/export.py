@@ -23,15 +23,13 @@ COLUMNS = (
 BYTE_ORDER_MARK = "\ufeff"
 
 # What a spreadsheet takes for the beginning of a formula, with the full-width twins.
-_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
 _E164 = re.compile(r"\+[0-9]{5,15}")
 
 
 def safe_cell(text: str) -> str:
     """Return text that no spreadsheet takes for a formula: a leading ' where one could."""
-    if text and (text[0] in _FORMULA or text.lstrip()[:1] in _FORMULA):
-        return f"'{text}"
-    return text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def csv_lines(
@@ -81,4 +79,4 @@ def _cells(row: tuple[Any, ...], names: dict[int, str]) -> tuple[str, ...]:
 
 
 def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
