@@ -14,6 +14,7 @@ from django.utils import timezone
 from clients_app import audit
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.models import Status, Submission, User
+from clients_app.submissions import queued_again
 
 DECIDABLE = (Status.NEEDS_FIX, Status.REVIEW)
 
@@ -37,19 +38,7 @@ def send_again(
     with transaction.atomic():
         moved = Submission.objects.filter(
             pk=submission.pk, status__in=DECIDABLE, revision=submission.revision
-        ).update(
-            status=Status.QUEUED,
-            revision=submission.revision + 1,
-            problem="",
-            problem_field="",
-            message="",
-            candidates=[],
-            safe_failures=0,
-            queued_at=now,
-            not_before=now,
-            reconcile_at=None,
-            look_first=submission.look_first or submission.status == Status.REVIEW,
-        )
+        ).update(**queued_again(submission, now))
         if not moved:
             raise AlreadyDecided
         audit.record(

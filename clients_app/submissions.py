@@ -92,6 +92,26 @@ def submit(
     return submission
 
 
+def queued_again(submission: Submission, now: datetime) -> dict[str, Any]:
+    """Return the columns of a submission that a person puts back into the queue.
+
+    One that may be in Heffl already is looked up there before it is sent.
+    """
+    return {
+        "status": Status.QUEUED,
+        "revision": submission.revision + 1,
+        "problem": "",
+        "problem_field": "",
+        "message": "",
+        "candidates": [],
+        "safe_failures": 0,
+        "queued_at": now,
+        "not_before": now,
+        "reconcile_at": None,
+        "look_first": submission.look_first or submission.status in WAS_UNCLEAR,
+    }
+
+
 def revise(
     *,
     submission: Submission,
@@ -117,20 +137,7 @@ def revise(
             pk=submission.pk,
             status__in=CORRECTABLE,
             revision=submission.revision,
-        ).update(
-            **_described(client_type, answers),
-            status=Status.QUEUED,
-            revision=submission.revision + 1,
-            problem="",
-            problem_field="",
-            message="",
-            candidates=[],
-            safe_failures=0,
-            queued_at=now,
-            not_before=now,
-            reconcile_at=None,
-            look_first=submission.look_first or submission.status in WAS_UNCLEAR,
-        )
+        ).update(**_described(client_type, answers), **queued_again(submission, now))
         if not moved:
             return False
         audit.record(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,16 @@ from urllib.parse import urlsplit
 
 class StartupError(Exception):
     """The process cannot start; the text says what is wrong and how to mend it."""
+
+
+def lend_secrets() -> None:
+    """Give this process secrets of the moment, where it has none."""
+    for name, value in (
+        ("SECRET_KEY", secrets.token_urlsafe(64)),
+        ("PORTAL_KEYRING", f"lent:{base64.b64encode(os.urandom(32)).decode()}"),
+    ):
+        if f"{name}_FILE" not in os.environ:
+            os.environ.setdefault(name, value)
 
 
 def _database_in_words() -> str:

@@ -67,7 +67,7 @@ class Glance:
             if time.monotonic() - self._at > GLANCE:
                 ready = DBTaskResult.objects.ready().filter(backend_name="default")
                 names = ready.order_by().values_list("queue_name", flat=True)
-                self._queues = frozenset(names[:50])
+                self._queues = frozenset(names.distinct())
                 self._at = time.monotonic()
                 if self._queues:
                     self._worked = self._at

@@ -85,7 +85,7 @@ def addresses(organisation) -> list[str]:
 def with_errors(page) -> None:
     page.goto("/o/al-noor/clients/new/?type=contact")
     page.fill("[name=phone]", "12x")
-    page.click("text=Create client")
+    page.locator("form[data-main] button").first.click()
     page.locator(".summary").wait_for()
 
 

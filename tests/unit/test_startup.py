@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.utils import OperationalError
 
+from clients_app.crypto import KeyRing
 from heffl_portal.startup import StartupError, explained
 
 
@@ -35,3 +41,27 @@ def test_explained_ends_with_one_paragraph(fault, words):
 def test_explained_lets_bugs_through(fault):
     with pytest.raises(type(fault)), explained():
         raise fault
+
+
+def test_whoever_makes_the_first_key_ring_is_lent_one(tmp_path):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SECRET_KEY", "PORTAL_KEYRING"))
+    }
+
+    def manage(*words):
+        return subprocess.run(
+            [sys.executable, "manage.py", *words],
+            env={**environment, "PORTAL_VAR_DIR": str(tmp_path)},
+            cwd=settings.BASE_DIR,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    made, refused = manage("keyring", "new", "2026a"), manage("keyring", "check")
+
+    assert (made.returncode, refused.returncode) == (0, 1)
+    assert KeyRing.parse(made.stdout.strip()).sealing_kid == "2026a"
+    assert "PORTAL_KEYRING is not set" in refused.stderr
