@@ -327,6 +327,7 @@ def _put_to_work(
         actor_label=actor_label,
         about=credential,
     )
+    rate_limit.locked(credential.fingerprint)  # first, as every worker does
     for reason in KEY_HOLDS:
         holds.release(credential.fingerprint, reason, now)
     # Whoever backed off because of the key before this one need not wait any longer.

@@ -23,6 +23,10 @@ class AlreadyDecided(Exception):
     """Somebody else was faster, or the submission no longer waits for a person."""
 
 
+class LinkedElsewhere(Exception):
+    """The client to link to belongs to another submission already."""
+
+
 class NotACandidate(Exception):
     """The client to link to is not one of those that were found."""
 
@@ -55,7 +59,7 @@ def link(
 ) -> None:
     """Settle a submission as one of the clients that were found in Heffl.
 
-    Raises NotACandidate, or AlreadyDecided (also when that client is linked elsewhere).
+    Raises NotACandidate, LinkedElsewhere or AlreadyDecided.
     """
     now = now or timezone.now()
     found = next((c for c in submission.candidates if c.get("id") == heffl_id), None)
@@ -86,7 +90,7 @@ def link(
                 about=submission,
             )
     except IntegrityError:
-        raise AlreadyDecided from None
+        raise LinkedElsewhere from None
 
 
 def drop(

@@ -29,8 +29,9 @@ LANES = {
     Source.SIGNUP: Lane.SIGNUP,
     Source.IMPORT: Lane.IMPORT,
 }
-CORRECTABLE = (Status.NEEDS_FIX, Status.REVIEW)
 WAS_UNCLEAR = (Status.REVIEW,)
+NEVER_SENT = "gave_up"
+"""The problem of a REVIEW of which Heffl cannot know."""
 
 
 def _described(client_type: str, answers: Mapping[str, Answer]) -> dict[str, Any]:
@@ -92,6 +93,17 @@ def submit(
     return submission
 
 
+def is_correctable(submission: Submission) -> bool:
+    """Say whether its answers may be changed and sent again.
+
+    What may be in Heffl as it was first entered is linked, sent again or dropped: with
+    other answers a look would not find it, and it would be made twice.
+    """
+    if submission.status == Status.REVIEW:
+        return submission.problem == NEVER_SENT
+    return submission.status == Status.NEEDS_FIX
+
+
 def queued_again(submission: Submission, now: datetime) -> dict[str, Any]:
     """Return the columns of a submission that a person puts back into the queue.
 
@@ -132,10 +144,12 @@ def revise(
         for name in before.keys() | answers.keys()
         if before.get(name) != answers.get(name)
     )
+    if not is_correctable(submission):
+        return False
     with transaction.atomic():
         moved = Submission.objects.filter(
             pk=submission.pk,
-            status__in=CORRECTABLE,
+            status=submission.status,
             revision=submission.revision,
         ).update(**_described(client_type, answers), **queued_again(submission, now))
         if not moved:

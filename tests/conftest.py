@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
+from django.utils import translation
 
 from clients_app.models import ApiCredential, Membership, Role, User
 from heffl_sandbox import server
@@ -94,6 +95,13 @@ def signed_in() -> Callable[[Membership | User], Client]:
         return client
 
     return sign_in
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    """A page in Arabic leaves its language behind in the thread: start each test anew."""
+    with translation.override("en"):
+        yield
 
 
 @dataclasses.dataclass

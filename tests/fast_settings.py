@@ -12,6 +12,7 @@ from heffl_portal.settings import *  # noqa: F403, TID251 - the same settings, b
 
 DELIVERY_TIMING = Timing(
     lease=3.0,
+    look_lease=6.0,
     look_after=(0.5, 1.0, 2.0),
     backoff_base=0.2,
     backoff_cap=1.0,

@@ -47,6 +47,12 @@ GLANCE = 0.045
 CALM_AFTER = 10.0
 """Seconds without work after which threads look half as often."""
 LOOK_EVERY = 2.0
+ABOUT_KEY = (
+    HoldReason.KEY_UNVERIFIED,
+    HoldReason.KEY_REFUSED,
+    HoldReason.KEY_UNREADABLE,
+)
+_ask_again_at: dict[object, float] = {}
 
 
 class Glance:
@@ -94,6 +100,7 @@ class Engine:
         self._name = secrets.token_hex(4)
         self._threads = [
             threading.Thread(target=self._keep_house, name="housekeeping", daemon=True),
+            threading.Thread(target=self._look_up, name="looks", daemon=True),
             self._worker_thread("desk", [wakeups.DESK_QUEUE], DESK_POLL),
         ]
         for number in range(1, max(2, threads)):
@@ -146,7 +153,6 @@ class Engine:
         next_sweep = 0.0
         while not self._stop.is_set():
             try:
-                look_up_due()
                 probe_due(self._check_key)
                 if time.monotonic() >= next_sweep:
                     sweep(timezone.now())
@@ -156,6 +162,16 @@ class Engine:
                 _database_fault(error)
             except Exception:
                 log.exception("housekeeping fault", extra={"worker": "housekeeping"})
+            self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
+        connection.close()
+
+    def _look_up(self) -> None:
+        """Look unclear clients up; a Heffl that hangs delays nothing else."""
+        while not self._stop.is_set():
+            try:
+                look_up_due()
+            except (DatabaseError, InterfaceError) as error:
+                _database_fault(error)
             self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
         connection.close()
 
@@ -185,7 +201,13 @@ def look_up_due() -> int:
     """Look up the unclear submissions that are due; returns how many were looked at."""
     rows = reconcile.due(timezone.now())
     for row in rows:
-        result = reconcile.reconcile(row)
+        try:
+            result = reconcile.reconcile(row)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("look-up fault", extra={"submission": str(row.uuid)})
+            continue
         log.info("reconcile", extra={"submission": str(row.uuid), "reason": result})
     return len(rows)
 
@@ -199,7 +221,7 @@ def probe_due(check_key: CheckKey) -> None:
         credential = _credential_for(found)
         if credential is None:
             continue
-        if found.reason in (HoldReason.KEY_UNVERIFIED, HoldReason.KEY_REFUSED):
+        if found.reason in ABOUT_KEY:
             _probe_key(found, credential, check_key)
         else:
             rate_limit.note_call(credential.fingerprint, now)
@@ -240,8 +262,10 @@ def _probe_key(found: Hold, credential: ApiCredential, check_key: CheckKey) -> N
 
 def _is_over(found: Hold, reading: Reading[object]) -> bool:
     """Say whether a probe's answer ends a hold."""
-    if reading.ok or reading.verdict in (Verdict.RATE_LIMITED, Verdict.KEY_REFUSED):
+    if reading.ok or reading.verdict is Verdict.RATE_LIMITED:
         return True
+    if reading.verdict is Verdict.KEY_REFUSED:
+        return reading.status is not None  # Heffl spoke, not our own key ring
     return found.reason == HoldReason.OUTAGE and reading.verdict is Verdict.REFUSED
 
 
@@ -249,7 +273,12 @@ def check_waiting_keys(check_key: CheckKey) -> None:
     """Ask about keys that were saved unverified beside a working one."""
     waiting = ApiCredential.objects.held().filter(slot=KeySlot.NEXT)
     for credential in waiting.select_related("organisation")[:20]:
-        check_key(credential)
+        if time.monotonic() < _ask_again_at.get(credential.pk, 0.0):
+            continue
+        reached = check_key(credential) != "unreachable"
+        timing = times.timing()
+        pause = timing.key_probe if reached else timing.probe_cap
+        _ask_again_at[credential.pk] = time.monotonic() + pause
 
 
 def sweep(now: datetime) -> dict[str, int]:
@@ -320,15 +349,17 @@ def _next_due_in(now: datetime) -> float | None:
     for credential in ApiCredential.objects.current():
         if holds.is_held(credential.fingerprint):
             continue
-        row = (
-            Submission.objects.filter(
-                organisation=credential.organisation_id,
-                status=Status.QUEUED,
-                not_before__lt=horizon,
-            )
-            .order_by("not_before")
-            .first()
+        rows = Submission.objects.filter(
+            organisation=credential.organisation_id,
+            status=Status.QUEUED,
+            not_before__lt=horizon,
+        ).order_by("not_before")[: outbox.LOOK_AHEAD]
+        free = (
+            row
+            for row in rows
+            if not outbox.look_alike_open(row, [row.organisation_id])
         )
+        row = next(free, None)
         budget = RateBudget.objects.filter(fingerprint=credential.fingerprint).first()
         if row is None or budget is None:
             continue

@@ -28,6 +28,7 @@ PROBED = (
     HoldReason.CONFIGURATION,
     HoldReason.KEY_UNVERIFIED,
     HoldReason.KEY_REFUSED,
+    HoldReason.KEY_UNREADABLE,
 )
 
 
@@ -82,9 +83,7 @@ def hold(fingerprint: str, reason: HoldReason, now: datetime, detail: str = "") 
             ],
             ignore_conflicts=True,
         )
-        made = Hold.objects.get(
-            fingerprint=fingerprint, reason=reason, released_at__isnull=True
-        )
+        made = Hold.objects.filter(fingerprint=fingerprint, reason=reason).latest("id")
         for organisation in organisations_of(fingerprint):
             audit.record(
                 "delivery.held",

@@ -17,11 +17,12 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Min
+from django.utils import timezone
 
 from clients_app import audit, custom_fields
 from clients_app.delivery import holds, rate_limit
 from clients_app.delivery import timing as times
-from clients_app.delivery.wakeups import wake
+from clients_app.delivery.wakeups import wake, wake_organisation
 from clients_app.heffl.contract import (
     ClientType,
     RemoteClient,
@@ -42,6 +43,7 @@ from clients_app.models import (
 
 log = logging.getLogger("portal.delivery")
 LOOK_AHEAD = 20
+MOST_SKEW = 3600.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def claim(fingerprint: str, now: datetime) -> Claim | None:
     """
     with transaction.atomic():
         budget = rate_limit.locked(fingerprint)
+        now = max(now, timezone.now())  # the lock may have taken a while to get
         _consume_wakeups(budget, now)
         credentials = {
             credential.organisation_id: credential
@@ -100,12 +103,12 @@ def _take_row(
     budget: RateBudget, credentials: Mapping[int, ApiCredential], now: datetime
 ) -> Claim | None:
     for row in _due_rows(list(credentials), now):
-        if row.look_first:
-            look_now(row, now)
-            continue
-        if _look_alike_open(row):
+        if look_alike_open(row, list(credentials)):
             # Matching must stay clean: one of two look-alikes at a time.
             _update_queued(row, not_before=now + timedelta(seconds=2))
+            continue
+        if row.look_first:
+            look_now(row, now)
             continue
         try:
             body = _body_of(row)
@@ -128,10 +131,14 @@ def _due_rows(organisations: list[int], now: datetime) -> list[Submission]:
     )
 
 
-def _look_alike_open(row: Submission) -> bool:
+def look_alike_open(row: Submission, organisations: list[int]) -> bool:
+    """Say whether a look-alike in the same workspace is on its way or unclear.
+
+    `organisations` are all whose key this is: they share one workspace.
+    """
     return (
         Submission.objects.filter(
-            organisation=row.organisation_id,
+            organisation__in=organisations,
             match_key=row.match_key,
             status__in=(Status.SENDING, Status.UNCERTAIN),
         )
@@ -156,15 +163,13 @@ def _update_queued(row: Submission, **changes: Any) -> bool:
 
 
 def _refuse_locally(row: Submission, why: str, now: datetime) -> None:
-    if _update_queued(
-        row, status=Status.NEEDS_FIX, problem="payload", message=why[:500]
-    ):
+    if _update_queued(row, status=Status.NEEDS_FIX, problem="payload", message=""):
         audit.record(
             "submission.needs_fix",
             organisation=row.organisation,
             actor_label="worker",
             about=row,
-            detail={"problem": "payload"},
+            detail={"problem": "payload", "why": why[:200]},
         )
 
 
@@ -245,7 +250,7 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
             http_status=outcome.status,
             reason=outcome.reason[:40],
             message=outcome.message[:500],
-            clock_skew=_skew(outcome, now),
+            clock_skew=clock_skew(outcome.remote_date, now),
         )
         if settled:
             audit.record(
@@ -259,6 +264,9 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
                 _note_use(taken.credential, now)
         budget.save()
         _wake_after(budget, now)
+        if not _is_key_of(fingerprint, row.organisation_id):
+            # The key was replaced while this call was under way.
+            wake_organisation(row.organisation, now)
     log.info(
         "delivered" if outcome.verdict is Verdict.CREATED else "attempt",
         extra={
@@ -275,11 +283,17 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
     return settled
 
 
-def _skew(outcome: Outcome, now: datetime) -> float:
-    """Return how many seconds the remote's clock is ahead of ours."""
-    if outcome.remote_date is None:
+def _is_key_of(fingerprint: str, organisation_id: int) -> bool:
+    current = ApiCredential.objects.current().filter(organisation=organisation_id)
+    return current.filter(fingerprint=fingerprint).exists()
+
+
+def clock_skew(remote_date: datetime | None, now: datetime) -> float:
+    """Return how many seconds the remote's clock is ahead of ours; 0 when it is absurd."""
+    if remote_date is None:
         return 0.0
-    return (outcome.remote_date - now).total_seconds()
+    skew = (remote_date - now).total_seconds()
+    return skew if abs(skew) <= MOST_SKEW else 0.0
 
 
 def _note_use(credential: ApiCredential, now: datetime) -> None:
@@ -319,11 +333,14 @@ def _judge_remote(budget: RateBudget, outcome: Outcome, now: datetime) -> None:
             if outcome.reason == "key_unreadable"
             else HoldReason.KEY_REFUSED
         )
-        holds.hold(budget.fingerprint, reason, now, outcome.reason)
+        # The answer may come to a key that was replaced meanwhile.
+        if ApiCredential.objects.held().filter(fingerprint=budget.fingerprint).exists():
+            holds.hold(budget.fingerprint, reason, now, outcome.reason)
     elif verdict is Verdict.CONFIGURATION:
         holds.hold(holds.EVERYTHING, HoldReason.CONFIGURATION, now, outcome.reason)
     elif budget.firewalls_in_row >= times.FIREWALLS_IN_ROW:
-        holds.hold(holds.EVERYTHING, HoldReason.CONFIGURATION, now, "firewall")
+        # What one tenant sent may be the cause: the others go on.
+        holds.hold(budget.fingerprint, HoldReason.CONFIGURATION, now, "firewall")
 
 
 def _changes(
@@ -339,7 +356,7 @@ def _changes(
             return {
                 "status": Status.NEEDS_FIX,
                 "problem": outcome.reason[:40],
-                "problem_field": outcome.field or "",
+                "problem_field": (outcome.field or "")[:80],
                 "message": outcome.message[:500],
                 "candidates": [],
                 "reconcile_at": now if conflict else None,
@@ -366,9 +383,7 @@ def created(row: Submission, client: RemoteClient, now: datetime) -> dict[str, A
     An id that belongs to another submission already goes to a person instead.
     """
     taken_by_other = (
-        Submission.objects.filter(organisation=row.organisation_id, heffl_id=client.id)
-        .exclude(pk=row.pk)
-        .exists()
+        Submission.objects.filter(heffl_id=client.id).exclude(pk=row.pk).exists()
     )
     if taken_by_other:
         return {
@@ -380,7 +395,7 @@ def created(row: Submission, client: RemoteClient, now: datetime) -> dict[str, A
     return {
         "status": Status.CREATED,
         "heffl_id": client.id,
-        "number": client.number,
+        "number": client.number[:200],
         "delivered_at": now,
         "problem": "",
         "problem_field": "",
@@ -406,7 +421,13 @@ def unclear(row: Submission, deadline: datetime, reason: str) -> dict[str, Any]:
 def _later(row: Submission, outcome: Outcome, now: datetime) -> dict[str, Any]:
     """Return the columns of a submission of which nothing was sent: full-jitter backoff."""
     timing = times.timing()
-    if (now - row.queued_at).total_seconds() > timing.give_up:
+    first = (
+        DeliveryAttempt.objects.filter(submission=row, started_at__gte=row.queued_at)
+        .order_by("fence")
+        .first()
+    )
+    tried_since = first.started_at if first else now
+    if (now - tried_since).total_seconds() > timing.give_up:
         return {"status": Status.REVIEW, "problem": "gave_up", "message": ""}
     ceiling = min(
         timing.backoff_cap, timing.backoff_base * 2 ** min(row.safe_failures, 20)

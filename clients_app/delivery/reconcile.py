@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from clients_app import audit, credentials
-from clients_app.crypto import SealError
 from clients_app.delivery import holds, outbox, rate_limit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake_organisation
@@ -38,8 +38,10 @@ from clients_app.models import (
 log = logging.getLogger("portal.delivery")
 BEFORE = timedelta(minutes=2)
 AFTER = timedelta(minutes=10)
+NEARLY = timedelta(hours=1)
 MOST_PAGES = 20
 BATCH = 20
+OUR_OWN_WAITS = ("rate_limit", "held", "no_key")
 
 
 class NotNow(Exception):
@@ -72,6 +74,10 @@ class Window:
         """Say whether a moment lies inside."""
         return self.start <= moment <= self.end
 
+    def nearly_holds(self, moment: datetime) -> bool:
+        """Say whether a moment lies so close that a clock may have been wrong."""
+        return self.start - NEARLY <= moment <= self.end + NEARLY
+
 
 def due(now: datetime) -> list[Submission]:
     """Return submissions whose look-up is due, the longest waiting first."""
@@ -86,10 +92,10 @@ def reconcile(row: Submission) -> str:
     """Look one due submission up and act on what is found.
 
     Returns a slug: "adopted", "queued", "review", "clean", "numbered", "candidates",
-    "later", or "taken" when another worker is at it.
+    "given_up", "later", or "taken" when another worker is at it.
     """
     now = timezone.now()
-    hand = timedelta(seconds=times.timing().lease)
+    hand = timedelta(seconds=times.timing().look_lease)
     mine = Submission.objects.filter(
         pk=row.pk, reconcile_at=row.reconcile_at, fence=row.fence, status=row.status
     )
@@ -116,16 +122,16 @@ def _api_for(row: Submission, now: datetime) -> tuple[HefflAPI, ApiCredential]:
     open_holds = holds.open_holds(row.organisation)
     if any(found.reason not in blocked for found in open_holds):
         raise NotNow(now + timedelta(seconds=times.timing().probe_cap), "held")
-    try:
-        return credentials.api_for(credential), credential
-    except SealError:
-        holds.hold(credential.fingerprint, HoldReason.KEY_UNREADABLE, now)
-        raise NotNow(now + timedelta(seconds=60), "key_unreadable") from None
+    return credentials.api_for(credential), credential
 
 
-def _book(credential: ApiCredential) -> None:
-    """Book one reading call. Raises NotNow when the budget has none."""
-    later = rate_limit.take_read(credential.fingerprint, timezone.now())
+def _book(row: Submission, credential: ApiCredential) -> None:
+    """Book one reading call. Raises NotNow when the budget, or the time, has none."""
+    now = timezone.now()
+    one_call = timedelta(seconds=settings.HEFFL_TIMEOUTS["total"] + 1)
+    if row.reconcile_at is not None and now + one_call > row.reconcile_at:
+        raise NotNow(now + timedelta(seconds=times.timing().probe_cap), "slow")
+    later = rate_limit.take_read(credential.fingerprint, now)
     if later is not None:
         raise NotNow(later, "rate_limit")
 
@@ -141,18 +147,22 @@ def _checked(reading: Reading[Any], credential: ApiCredential) -> Any:
         if reading.verdict is Verdict.RATE_LIMITED:
             rate_limit.pause(budget, wait, now)
         elif reading.verdict is Verdict.KEY_REFUSED:
-            holds.hold(budget.fingerprint, HoldReason.KEY_REFUSED, now, reading.reason)
+            unreadable = reading.reason == "key_unreadable"
+            why = HoldReason.KEY_UNREADABLE if unreadable else HoldReason.KEY_REFUSED
+            holds.hold(budget.fingerprint, why, now, reading.reason)
         budget.save()
     raise NotNow(now + timedelta(seconds=wait), reading.reason or "unreadable")
 
 
 def _look(row: Submission, api: HefflAPI, credential: ApiCredential) -> Look:
     """Search by e-mail or name; when that finds nothing, read the newest clients as well."""
-    window = _window(row)
     client_type = ClientType(row.type)
     wanted = str(row.answers.get("email") or row.display_name)
-    _book(credential)
+    _book(row, credential)
     reading = api.search(client_type, wanted)
+    # An attempt that got no answer could not read Heffl's clock; this can.
+    skew = outbox.clock_skew(reading.remote_date, timezone.now())
+    window = _window(row, skew)
     page = None
     if reading.ok or reading.verdict in (Verdict.RATE_LIMITED, Verdict.KEY_REFUSED):
         page = _checked(reading, credential)
@@ -176,8 +186,8 @@ def _read_list(
     complete = False
     oldest: datetime | None = None
     newest_first = True
-    for number in range(1, MOST_PAGES + 1):
-        _book(credential)
+    for _ in range(MOST_PAGES):
+        _book(row, credential)
         page = _checked(api.list_clients(cursor=cursor, page_no=page_no), credential)
         fresh = [client for client in page.items if client.id not in items]
         for client in fresh:
@@ -185,24 +195,32 @@ def _read_list(
             if client.created_at is None or (oldest and client.created_at > oldest):
                 newest_first = False
             oldest = client.created_at or oldest
-        passed = newest_first and oldest is not None and oldest < window.start
+        passed = newest_first and oldest is not None and oldest < window.start - NEARLY
         if not page.has_more or passed:
-            complete = True
+            complete = passed or page.total is None or len(items) >= page.total
             break
-        if not fresh:
+        if page.next_cursor:
+            cursor = page.next_cursor
+        elif page_no is None:
+            page_no = 1  # the older shape: its pages are counted, and may be shorter
+            continue
+        else:
+            page_no += 1
+        if not fresh and page_no != 2:
             break  # the same page again: this list cannot be read to its end
-        cursor = page.next_cursor
-        page_no = None if cursor else number + 1
     fitting, doubtful = _sort_out(row, items.values(), window)
     return Look(fitting, doubtful, complete)
 
 
-def _window(row: Submission) -> Window:
-    """Return when Heffl may have created this submission, by Heffl's clock."""
+def _window(row: Submission, skew: float) -> Window:
+    """Return when Heffl may have created this submission, by Heffl's clock.
+
+    `skew` is by how many seconds that is ahead of ours, as far as it is known now.
+    """
     attempts = DeliveryAttempt.objects.filter(submission=row).exclude(
         verdict__in=(Verdict.SAFE, Verdict.RATE_LIMITED, Verdict.KEY_REFUSED)
     )
-    skews = [attempt.clock_skew for attempt in attempts]
+    skews = [skew, *(attempt.clock_skew for attempt in attempts)]
     start = min((a.started_at for a in attempts), default=row.created_at)
     end = max((a.deadline_at for a in attempts), default=timezone.now())
     # A restored backup may have forgotten later attempts.
@@ -229,7 +247,12 @@ def _sort_out(
     free = [client for client in alike if client.id not in linked]
     return (
         tuple(c for c in free if c.created_at and window.holds(c.created_at)),
-        tuple(c for c in free if not c.created_at),
+        tuple(
+            c
+            for c in free
+            if not c.created_at
+            or (window.nearly_holds(c.created_at) and not window.holds(c.created_at))
+        ),
     )
 
 
@@ -291,7 +314,8 @@ def _decide(row: Submission, look: Look, now: datetime) -> str:
         changes = outbox.created(row, look.fitting[0], now)
         adopted = changes["status"] == Status.CREATED
         action = "submission.created" if adopted else "submission.review"
-        _settle(row, action, {"reason": "found_in_heffl"}, **changes)
+        if not _settle(row, action, {"reason": "found_in_heffl"}, **changes):
+            return "taken"
         return "adopted" if adopted else "review"
     found = [*look.fitting, *look.doubtful]
     if found:
@@ -339,9 +363,13 @@ def _postpone(row: Submission, wait: NotNow, now: datetime) -> str:
     """Look again later; after a day without an answer a person has to look."""
     limit = timedelta(seconds=times.timing().unreadable_limit)
     last = DeliveryAttempt.objects.filter(submission=row).order_by("-fence").first()
-    since = last.deadline_at if last else row.queued_at
-    if row.status == Status.UNCERTAIN and now - since > limit:
-        return _to_review(row, "cannot_be_proved", [])
+    since = max(last.deadline_at, row.queued_at) if last else row.queued_at
+    ours = wait.reason in OUR_OWN_WAITS
+    if not ours and (now - since > limit or wait.reason == "not_found"):
+        if row.status == Status.UNCERTAIN:
+            return _to_review(row, "cannot_be_proved", [])
+        _settle(row, "", {})  # a number or a hint that is not to be had
+        return "given_up"
     Submission.objects.filter(
         pk=row.pk, status=row.status, reconcile_at=row.reconcile_at
     ).update(reconcile_at=max(wait.at, now + timedelta(seconds=1)))
@@ -350,7 +378,7 @@ def _postpone(row: Submission, wait: NotNow, now: datetime) -> str:
 
 def _note_candidates(row: Submission, api: HefflAPI, credential: ApiCredential) -> str:
     """Show beside a refused duplicate which clients Heffl may have meant."""
-    _book(credential)
+    _book(row, credential)
     wanted = str(row.answers.get("email") or row.display_name)
     page = _checked(api.search(ClientType(row.type), wanted), credential)
     _settle(row, "", {}, candidates=[candidate(client) for client in page.items[:10]])
@@ -359,7 +387,7 @@ def _note_candidates(row: Submission, api: HefflAPI, credential: ApiCredential) 
 
 def _fetch_number(row: Submission, api: HefflAPI, credential: ApiCredential) -> str:
     """Ask for the number that an answer left out."""
-    _book(credential)
+    _book(row, credential)
     client: RemoteClient = _checked(api.get_client(row.heffl_id), credential)
     if not client.number:
         raise NotNow(timezone.now() + timedelta(seconds=600), "no_number")

@@ -16,7 +16,6 @@ from django.db import OperationalError, close_old_connections
 from django.utils import timezone
 
 from clients_app import credentials
-from clients_app.crypto import SealError
 from clients_app.delivery import outbox
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
 
@@ -44,9 +43,6 @@ def _send(taken: outbox.Claim, started: float) -> Outcome:
     allowed = float(settings.HEFFL_TIMEOUTS["total"])
     try:
         api = credentials.api_for(taken.credential)
-    except SealError:
-        return Outcome(Verdict.KEY_REFUSED, Phase.IDLE, "key_unreadable")
-    try:
         left = allowed - (time.monotonic() - started)
         return api.create_client(taken.body, time_left=left)
     except Exception as error:  # noqa: BLE001 - nobody knows how far the call got

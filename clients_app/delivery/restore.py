@@ -33,6 +33,7 @@ def begin() -> int:
         lease_until=None,
         clean_scans=0,
         reconcile_at=now,
+        queued_at=now,
         problem="restored",
         requeued_once=False,
     )

@@ -16,6 +16,8 @@ class Timing:
     """A claimed row may not be touched by others for this long."""
     look_after: tuple[float, ...] = (30.0, 120.0, 600.0)
     """When to look for an unclear client, counted from the attempt's deadline."""
+    look_lease: float = 120.0
+    """One look may take this long before another worker may begin it anew."""
     unreadable_limit: float = 24 * 3600.0
     """An unclear client that could not be looked up for this long goes to a person."""
     backoff_base: float = 5.0

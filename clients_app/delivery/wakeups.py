@@ -37,6 +37,9 @@ def wake(fingerprint: str, at: datetime, *, desk: bool = False) -> None:
     later_or_none = Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__gt": at})
     with transaction.atomic():
         rows = RateBudget.objects.filter(fingerprint=fingerprint)
+        # Locked even when nothing changes: a claim under way must not end before what
+        # gave reason to this call is there for it to see.
+        rows.select_for_update().first()
         changed = rows.filter(later_or_none).update(**{column: at})
         if not changed and not rows.exists():
             RateBudget.objects.bulk_create(

@@ -138,6 +138,8 @@ class Submission(models.Model):
                 condition=Q(status="QUEUED"),
                 name="submission_queue",
             ),
+            # Is a client of Heffl linked already, by whichever organisation?
+            models.Index(fields=["heffl_id"], name="submission_heffl_id"),
             # The sweeper: leases that ran out, look-ups that are due.
             models.Index(
                 fields=["lease_until"],

@@ -46,6 +46,7 @@ from clients_app.models.history import (
     page_of,
 )
 from clients_app.models.search import LONGEST_QUERY
+from clients_app.submissions import is_correctable
 from clients_app.views import wording
 from clients_app.views.access import members_only
 from clients_app.views.waiting import wait_for_change
@@ -337,7 +338,7 @@ def _status(submission: Submission, member: Membership) -> dict[str, Any]:
         "spoken": spoken,
         "settled": submission.is_final
         and (bool(submission.number) or submission.status != Status.CREATED),
-        "correctable": submission.status in (Status.NEEDS_FIX, Status.REVIEW),
+        "correctable": is_correctable(submission),
         "decides": submission.status in (Status.NEEDS_FIX, Status.REVIEW)
         and member.has_role(Role.REVIEWER),
         "needs_key": told.key and member.has_role(Role.OWNER),

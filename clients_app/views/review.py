@@ -60,6 +60,9 @@ def submission_link(
         review.link(submission, request.POST.get("heffl_id", ""), user=member.user)
     except review.NotACandidate:
         messages.error(request, _("Choose one of the clients that were found."))
+    except review.LinkedElsewhere:
+        words = _("That client is in the history already. You can drop this entry.")
+        messages.error(request, words)
     except review.AlreadyDecided:
         _too_late(request)
     return _back(submission, member)

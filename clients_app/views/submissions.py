@@ -92,7 +92,7 @@ def submission_edit(
     """Show what was entered with Heffl's words where they belong; queue the correction."""
     organisation = member.organisation
     submission = get_object_or_404(organisation.submissions, uuid=uuid)
-    if submission.status not in submissions.CORRECTABLE:
+    if not submissions.is_correctable(submission):
         return _taken(request, member, submission)
     if request.method != "POST":
         entered = {**submission.answers, "type": submission.type}
@@ -124,7 +124,7 @@ def _posted_revision(request: HttpRequest, submission: Submission) -> int:
 
 
 def _repeat_refusal(form: SubmissionForm, submission: Submission) -> None:
-    if submission.status != Status.NEEDS_FIX:
+    if submission.status != Status.NEEDS_FIX or submission.problem == "payload":
         return
     reason = submission.message.rstrip(". ") or _("it gave no reason")
     label = form.label_at(submission.problem_field) or _("this client")

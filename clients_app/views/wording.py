@@ -135,6 +135,12 @@ def _created(submission: Submission) -> Explanation:
 
 
 def _needs_fix(submission: Submission) -> Explanation:
+    if submission.problem == "payload":
+        return Explanation(
+            _("The questions of the form have changed since this was entered."),
+            _("Nothing is lost. Look it over and send it again."),
+            True,
+        )
     reason = submission.message.rstrip(". ") or _("it gave no reason")
     label = label_of(submission, submission.problem_field)
     words = (
@@ -243,7 +249,18 @@ def _queued(submission: Submission, now: datetime) -> Explanation:
     if wait > SOON:
         words = _("Heffl asked us to wait. This client will be sent {when}.")
         return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+    if _look_alike_open(submission):
+        return Explanation(
+            _("Another entry with the same name, email and phone is still under way."),
+            _("This client is saved and will be sent when that one is settled."),
+        )
     return _behind_others(submission)
+
+
+def _look_alike_open(submission: Submission) -> bool:
+    alike = submission.organisation.submissions.filter(match_key=submission.match_key)
+    under_way = alike.filter(status__in=(Status.SENDING, Status.UNCERTAIN))
+    return under_way.exclude(pk=submission.pk).exists()
 
 
 def _behind_others(submission: Submission) -> Explanation:

@@ -251,15 +251,16 @@ def test_after_three_days_of_failing_a_person_is_asked(
 ):
     settings.HEFFL_API_URL = "http://127.0.0.1:9/api/v1"
     long_ago = timezone.now() - timedelta(hours=73)
-
     row = sent(connected, entered(organisation, now=long_ago))
+    DeliveryAttempt.objects.update(started_at=long_ago)
+    Submission.objects.update(not_before=long_ago)
+
+    row = sent(connected, row)
 
     assert (row.status, row.problem) == (Status.REVIEW, "gave_up")
 
 
-def test_three_firewall_pages_in_a_row_hold_everything(
-    organisation, sandbox, connected
-):
+def test_three_firewall_pages_in_a_row_hold_the_key(organisation, sandbox, connected):
     sandbox.control.push_fault(
         "status", count=3, params={"status": 403, "body": "html"}
     )
@@ -269,7 +270,7 @@ def test_three_firewall_pages_in_a_row_hold_everything(
         assert row.status == Status.NEEDS_FIX
 
     hold = Hold.objects.get()
-    assert (hold.fingerprint, hold.detail) == ("", "firewall")
+    assert (hold.fingerprint, hold.detail) == (connected.fingerprint, "firewall")
 
 
 def test_a_payload_that_no_longer_fits_goes_to_a_person(
