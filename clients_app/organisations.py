@@ -49,6 +49,10 @@ class OrganisationError(ValueError):
     """What was asked for cannot be done. The text says why, in words for people."""
 
 
+class PasswordMissing(OrganisationError):
+    """A person who is new here was given no password."""
+
+
 class KeyCheck(StrEnum):
     """What Heffl says to a key."""
 
@@ -187,7 +191,7 @@ def _check_person(email: str, password: str | None) -> None:
     if _person(email):
         return
     if not password:
-        raise OrganisationError(_("A new person needs a password."))
+        raise PasswordMissing(_("A new person needs a password."))
     try:
         validate_password(password, User(email=email.strip().lower()))
     except ValidationError as error:

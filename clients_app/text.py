@@ -35,15 +35,18 @@ def clean_text(value: str, *, multiline: bool = False) -> str:
 
     Composes (NFC), turns Arabic-Indic and Persian digits into 0–9, removes marks that
     only steer direction, and outer spaces. Line breaks stay where `multiline`, else
-    become spaces. Raises UnusableText for NUL, other control characters and lone
-    surrogates.
+    become spaces. Raises UnusableText for NUL, other control characters, lone surrogates
+    and U+FFFD, which stands for bytes that were no text.
     """
     if value.isascii() and value.isprintable():
         return value.strip()
     text = _NEW_LINE.sub("\n", value).translate(_REPLACED)
     if not multiline:
         text = text.replace("\n", " ")
-    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text if char != "\n"):
+    unusable = ("\ufffd" in text) or any(
+        unicodedata.category(char) in {"Cc", "Cs"} for char in text if char != "\n"
+    )
+    if unusable:
         raise UnusableText
     text = unicodedata.normalize("NFC", text).strip(_BLANKS)
     return text if any(map(_is_visible, text)) else ""

@@ -77,6 +77,10 @@ def _heffl_url(text: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise ValueError("must be an address like https://api.heffl.com/api/v1")
+    try:
+        parts.port  # noqa: B018 - raises for a port that cannot be
+    except ValueError:
+        raise ValueError("names a port that cannot be") from None
     if parts.username or parts.password:
         raise ValueError("must not carry a user name or password")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
@@ -110,10 +114,20 @@ def _database(text: str) -> dict[str, Any]:
 
 
 def _email(text: str) -> dict[str, Any]:
+    # The library knows the two usual kinds under other names, or not at all.
+    plain = re.sub(r"^smtp\+tls:", "submission:", text.strip())
+    plain = re.sub(r"^smtp\+ssl:", "smtp:", plain)
     try:
-        return dict(dj_email_url.parse(text))
+        config = dict(dj_email_url.parse(plain))
     except Exception:  # noqa: BLE001 - the library's own errors quote the address
-        raise ValueError("must look like smtp+tls://user:password@host:587") from None
+        config = {}
+    if "EMAIL_BACKEND" not in config:
+        raise ValueError(
+            "must look like smtp+tls://user:password@host:587, file:///path or console:"
+        )
+    if text.strip().startswith("smtp+ssl:"):
+        config["EMAIL_USE_SSL"] = True
+    return config
 
 
 def _private_file(name: str) -> str | None:

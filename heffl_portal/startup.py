@@ -56,6 +56,15 @@ def _database_paragraph(error: Exception) -> str | None:
             f"The database has no tables yet: {where}. "
             "Run `python manage.py migrate` and start again."
         )
+    if (
+        ("role" in lowered or "database" in lowered)
+        and "does not exist" in lowered
+        or ("authentication failed" in lowered)
+    ):
+        return (
+            f"The database server refuses: {where}. Its user, password or database is "
+            "not known there; create them, or correct DATABASE_URL."
+        )
     if "not a database" in lowered or "malformed" in lowered:
         return (
             f"The database file is damaged or is no database: {where}. "

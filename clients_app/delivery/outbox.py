@@ -44,6 +44,7 @@ from clients_app.models import (
 log = logging.getLogger("portal.delivery")
 LOOK_AHEAD = 20
 MOST_SKEW = 3600.0
+FIREWALL = "firewall"
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,14 @@ def claim(fingerprint: str, now: datetime) -> Claim | None:
         if not credentials or holds.is_held(fingerprint):
             budget.save()
             return None
+        # A call ends with its deadline, long before its lease: a worker that died keeps
+        # its place that much shorter.
+        timing = times.timing()
+        over = max(0.0, timing.lease - settings.HEFFL_TIMEOUTS["total"] - 1)
         in_flight = Submission.objects.filter(
-            organisation__in=list(credentials), status=Status.SENDING
+            organisation__in=list(credentials),
+            status=Status.SENDING,
+            lease_until__gt=now + timedelta(seconds=over),
         ).count()
         taken = None
         if in_flight < times.MAX_IN_FLIGHT:
@@ -353,9 +360,10 @@ def _changes(
             return created(row, outcome.client, now)
         case Verdict.REFUSED | Verdict.FIREWALL:
             conflict = outcome.reason == "conflict"
+            turned_away = outcome.verdict is Verdict.FIREWALL
             return {
                 "status": Status.NEEDS_FIX,
-                "problem": outcome.reason[:40],
+                "problem": FIREWALL if turned_away else outcome.reason[:40],
                 "problem_field": (outcome.field or "")[:80],
                 "message": outcome.message[:500],
                 "candidates": [],

@@ -9,13 +9,13 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from clients_app.crypto import SealError, kid_of
 from clients_app.models import ApiCredential, Status, Submission
 
 
-@require_GET
+@require_safe
 def health_alive(request: HttpRequest) -> HttpResponse:
     """Answer 200 while the process can answer at all."""
     return HttpResponse("ok\n", content_type="text/plain")
@@ -33,7 +33,7 @@ def _keyring_state() -> str:
     return f"key {', '.join(missing)} is missing" if missing else "ok"
 
 
-@require_GET
+@require_safe
 def health_ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 when database, migrations and key ring are in order, else 503.
 

@@ -15,6 +15,9 @@ from clients_app.forms import SubmissionForm
 from clients_app.models import Membership, Source, Status, Submission
 from clients_app.views.access import members_only
 
+NO_FIELD = ("payload", "firewall")
+"""Problems that are of no answer: there is nothing to mark."""
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @members_only()
@@ -124,7 +127,7 @@ def _posted_revision(request: HttpRequest, submission: Submission) -> int:
 
 
 def _repeat_refusal(form: SubmissionForm, submission: Submission) -> None:
-    if submission.status != Status.NEEDS_FIX or submission.problem == "payload":
+    if submission.status != Status.NEEDS_FIX or submission.problem in NO_FIELD:
         return
     reason = submission.message.rstrip(". ") or _("it gave no reason")
     label = form.label_at(submission.problem_field) or _("this client")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -19,6 +20,7 @@ from clients_app.models import (
     Hold,
     HoldReason,
     Organisation,
+    RateBudget,
     Status,
     Submission,
 )
@@ -135,12 +137,13 @@ def _created(submission: Submission) -> Explanation:
 
 
 def _needs_fix(submission: Submission) -> Explanation:
-    if submission.problem == "payload":
-        return Explanation(
-            _("The questions of the form have changed since this was entered."),
-            _("Nothing is lost. Look it over and send it again."),
-            True,
-        )
+    without_reason = {
+        "payload": _("The questions of the form have changed since this was entered."),
+        "firewall": _("A firewall before Heffl turned it away."),
+    }
+    if headline := without_reason.get(submission.problem):
+        again = _("Nothing is lost. Look it over and send it again.")
+        return Explanation(headline, again, True)
     reason = submission.message.rstrip(". ") or _("it gave no reason")
     label = label_of(submission, submission.problem_field)
     words = (
@@ -239,7 +242,11 @@ def _queued(submission: Submission, now: datetime) -> Explanation:
             _("This client is saved and will be sent after that."),
             key=True,
         )
-    wait = (submission.not_before - now).total_seconds()
+    paused = RateBudget.objects.filter(
+        fingerprint__in=keys.values("fingerprint"), paused_until__gt=now
+    ).aggregate(until=Max("paused_until"))["until"]
+    not_before = max(submission.not_before, paused or now)
+    wait = (not_before - now).total_seconds()
     if wait > SOON and submission.safe_failures:
         words = _(
             "Heffl could not be reached. This client is saved; we will try again {when}. "

@@ -159,7 +159,9 @@ def test_after_a_day_that_nobody_could_look_a_person_has_to(
     organisation, sandbox, connected
 ):
     row = lost(organisation, sandbox, connected, created=False)
-    DeliveryAttempt.objects.update(deadline_at=timezone.now() - timedelta(hours=25))
+    long_ago = timezone.now() - timedelta(hours=25)
+    DeliveryAttempt.objects.update(deadline_at=long_ago)
+    Submission.objects.update(queued_at=long_ago)
     sandbox.control.push_fault("status", count=None, method="GET")
 
     result, row = look(row)

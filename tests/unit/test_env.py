@@ -245,3 +245,37 @@ def test_deploy_check_passes_with_production_settings(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "smtp+tls://user:secret@mail.example.com:587",
+        "smtp+ssl://user:secret@mail.example.com:465",
+        "smtp://mail.example.com:25",
+        "file:///tmp/mail",
+        "console:",
+    ],
+)
+def test_every_documented_kind_of_mail_is_taken(monkeypatch, address):
+    monkeypatch.setenv("EMAIL_URL", address)
+
+    assert env.read().email["EMAIL_BACKEND"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EMAIL_URL", "nope://secret"),
+        ("EMAIL_URL", "garbage"),
+        ("HEFFL_API_URL", "http://127.0.0.1:99999/api/v1"),
+    ],
+)
+def test_what_once_ended_in_a_traceback_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(StartupError) as refused:
+        env.read()
+
+    assert name in str(refused.value)
+    assert value not in str(refused.value)

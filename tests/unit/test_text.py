@@ -87,3 +87,8 @@ def test_clean_text_gives_a_stable_storable_text_or_refuses(typed, multiline):
 )
 def test_decimal_text_reads_numbers_as_people_write_them(typed, number):
     assert decimal_text(typed) == number
+
+
+def test_bytes_that_were_no_text_are_not_saved():
+    with pytest.raises(UnusableText):
+        clean_text("caf\ufffd")

@@ -38,6 +38,8 @@ class Command(BaseCommand):
                 password=Env().str("PORTAL_MEMBER_PASSWORD", "") or None,
                 actor_label="command",
             )
+        except organisations.PasswordMissing as error:
+            raise CommandError(f"{error} Give it in PORTAL_MEMBER_PASSWORD.") from None
         except organisations.OrganisationError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(

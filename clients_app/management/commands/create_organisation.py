@@ -50,6 +50,8 @@ class Command(BaseCommand):
             )
         except credentials.KeyFormatError as error:
             raise CommandError(f"HEFFL_API_KEY: {error}") from None
+        except organisations.PasswordMissing as error:
+            raise CommandError(f"{error} Give it in PORTAL_OWNER_PASSWORD.") from None
         except organisations.OrganisationError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Made the organisation {organisation.slug}.")
