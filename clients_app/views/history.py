@@ -404,7 +404,7 @@ def submission_status(
     `seen` names the status that the asker knows: the answer may wait a moment for another.
     """
     submission = _submission(member, uuid)
-    wait_for_change(submission, request.GET.get("seen", ""))
+    submission = wait_for_change(submission, request.GET.get("seen", ""))
     context = _status(submission, member)
     kinds = ["text/html", "application/json"]
     if request.get_preferred_type(kinds) == "application/json":

@@ -10,6 +10,7 @@ import threading
 import time
 from datetime import timedelta
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from clients_app.models import Status, Submission
@@ -21,17 +22,18 @@ FRESH = timedelta(seconds=10)
 UNDER_WAY = (Status.QUEUED, Status.SENDING)
 
 
-def wait_for_change(submission: Submission, seen: str) -> None:
-    """Wait until a submission's status differs from `seen`, then bring it up to date.
+def wait_for_change(submission: Submission, seen: str) -> Submission:
+    """Wait until a submission's status differs from `seen`, and return it as it is then.
 
-    Returns after at most two seconds; at once when there is nothing to wait for.
+    Returns after at most two seconds; at once when there is nothing to wait for. Raises
+    Http404 when it was removed meanwhile.
     """
     if submission.status != seen or submission.status not in UNDER_WAY:
-        return
+        return submission
     if timezone.now() - submission.queued_at > FRESH:
-        return
+        return submission
     if not SEATS.acquire(blocking=False):
-        return
+        return submission
     try:
         until = time.monotonic() + LONGEST
         statuses = Submission.objects.filter(pk=submission.pk).values_list(
@@ -41,4 +43,7 @@ def wait_for_change(submission: Submission, seen: str) -> None:
             time.sleep(EVERY)
     finally:
         SEATS.release()
-    submission.refresh_from_db()
+    return get_object_or_404(
+        Submission.objects.select_related("organisation", "created_by"),
+        pk=submission.pk,
+    )

@@ -10,6 +10,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from clients_app.models import Membership
+from clients_app.views import waiting
 from scripts import chromium
 
 ARGUMENTS = [
@@ -44,6 +45,12 @@ def browser(pytestconfig) -> Browser:
         pytestconfig.stash[_STARTED] = started
     running: Browser = pytestconfig.stash[_STARTED]
     return running
+
+
+@pytest.fixture(autouse=True)
+def _no_held_answers(monkeypatch):
+    """The server runs in this process: an answer held must not outlive its test."""
+    monkeypatch.setattr(waiting, "LONGEST", 0.0)
 
 
 @pytest.fixture

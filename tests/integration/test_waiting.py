@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.http import Http404
 from django.utils import timezone
 
 from clients_app.models import Status, Submission
@@ -26,10 +27,10 @@ def test_news_ends_the_wait(organisation):
 
     other = threading.Thread(target=settle)
     other.start()
-    waiting.wait_for_change(row, Status.QUEUED)
+    after = waiting.wait_for_change(row, Status.QUEUED)
     other.join()
 
-    assert row.status == Status.NEEDS_FIX
+    assert after.status == Status.NEEDS_FIX
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,12 @@ def test_the_wait_has_an_end(organisation, monkeypatch):
     waiting.wait_for_change(row, Status.QUEUED)
 
     assert row.status == Status.QUEUED
+
+
+def test_what_is_removed_meanwhile_is_not_found(organisation, monkeypatch):
+    row = SubmissionFactory(organisation=organisation)
+    monkeypatch.setattr(waiting, "LONGEST", 0.0)
+    Submission.objects.filter(pk=row.pk).delete()
+
+    with pytest.raises(Http404):
+        waiting.wait_for_change(row, Status.QUEUED)
