@@ -1,0 +1,113 @@
+"""PostgreSQL, real threads held apart: no lost wake-up, no deadlock, no value too long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from clients_app import organisations
+from clients_app.credentials import seal_new
+from clients_app.crypto import Secret
+from clients_app.delivery import holds, outbox, rate_limit, wakeups
+from clients_app.heffl.contract import RemoteClient
+from clients_app.heffl.outcome import Outcome, Phase, Verdict
+from clients_app.models import HoldReason, Source, Submission
+from tests.conftest import KEY
+from tests.factories import SubmissionFactory
+from tests.integration.test_submit_and_deliver import entered
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="SQLite has one writer at a time"
+    ),
+]
+
+
+class Aside(threading.Thread):
+    """Runs a function beside the test and keeps what it raised."""
+
+    def __init__(self, function):
+        super().__init__()
+        self._function = function
+        self.fault = None
+        self.start()
+
+    def run(self):
+        try:
+            self._function()
+        except Exception as fault:  # noqa: BLE001 - the test looks at it
+            self.fault = fault
+        finally:
+            connections.close_all()
+
+
+@pytest.fixture
+def key(organisation):
+    made = seal_new(organisation, Secret(KEY), verified_at=timezone.now())
+    rate_limit.note_call(made.fingerprint, timezone.now())
+    return made
+
+
+def test_a_claim_waits_for_a_submission_that_is_about_to_be_there(organisation, key):
+    wakeups.wake(key.fingerprint, timezone.now())
+
+    with transaction.atomic():
+        entered(organisation, source=Source.IMPORT)
+        claim = Aside(lambda: outbox.claim(key.fingerprint, timezone.now()))
+        claim.join(1)
+        waited = claim.is_alive()
+    claim.join(10)
+
+    assert waited
+    assert claim.fault is None
+    assert Submission.objects.get().status == "SENDING"
+
+
+@pytest.mark.parametrize("other", ["release", "claim"])
+def test_checking_a_key_never_deadlocks_with_the_worker(
+    organisation, key, monkeypatch, other
+):
+    now = timezone.now()
+    later = now + timedelta(seconds=1)
+    for _ in range(2):
+        SubmissionFactory(organisation=organisation, not_before=later)
+    holds.hold("", HoldReason.OUTAGE, now)
+    real, held, go = wakeups.wake_organisation, threading.Event(), threading.Event()
+
+    def slowly(*arguments, **named):
+        held.set()
+        go.wait(5)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(organisations.wakeups, "wake_organisation", slowly)
+    check = Aside(lambda: organisations._verified(key, None, now))
+    held.wait(5)
+    actions = {
+        "release": lambda: holds.release("", HoldReason.OUTAGE, now),
+        "claim": lambda: outbox.claim(key.fingerprint, now + timedelta(seconds=3)),
+    }
+    worker = Aside(actions[other])
+    time.sleep(0.3)
+    go.set()
+    check.join(10)
+    worker.join(10)
+
+    assert (check.fault, worker.fault) == (None, None)
+
+
+def test_a_number_longer_than_its_column_is_cut(organisation, key):
+    row = SubmissionFactory(organisation=organisation)
+    taken = outbox.claim(key.fingerprint, timezone.now())
+    client = RemoteClient("clt_1", "9" * 300)
+    made = Outcome(Verdict.CREATED, Phase.DONE, "created", 200, client=client)
+
+    outbox.record_outcome(taken, made, timezone.now())
+
+    row.refresh_from_db()
+    assert (row.status, len(row.number)) == ("CREATED", 200)
