@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from clients_app import audit
+from clients_app.delivery.outbox import GAVE_UP
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import Answer
 from clients_app.matching import display_name, match_key
@@ -30,8 +31,6 @@ LANES = {
     Source.IMPORT: Lane.IMPORT,
 }
 WAS_UNCLEAR = (Status.REVIEW,)
-NEVER_SENT = "gave_up"
-"""The problem of a REVIEW of which Heffl cannot know."""
 
 
 def _described(client_type: str, answers: Mapping[str, Answer]) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def is_correctable(submission: Submission) -> bool:
     other answers a look would not find it, and it would be made twice.
     """
     if submission.status == Status.REVIEW:
-        return submission.problem == NEVER_SENT
+        return submission.problem == GAVE_UP and not submission.requeued_once
     return submission.status == Status.NEEDS_FIX
 
 

@@ -45,6 +45,7 @@ log = logging.getLogger("portal.delivery")
 LOOK_AHEAD = 20
 MOST_SKEW = 3600.0
 FIREWALL = "firewall"
+GAVE_UP = "gave_up"
 
 
 @dataclass(frozen=True)
@@ -436,7 +437,7 @@ def _later(row: Submission, outcome: Outcome, now: datetime) -> dict[str, Any]:
     )
     tried_since = first.started_at if first else now
     if (now - tried_since).total_seconds() > timing.give_up:
-        return {"status": Status.REVIEW, "problem": "gave_up", "message": ""}
+        return {"status": Status.REVIEW, "problem": GAVE_UP, "message": ""}
     ceiling = min(
         timing.backoff_cap, timing.backoff_base * 2 ** min(row.safe_failures, 20)
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
 from clients_app import audit, credentials
@@ -398,5 +398,5 @@ def _fetch_number(row: Submission, api: HefflAPI, credential: ApiCredential) -> 
 def stale_looks(now: datetime) -> int:
     """Give every UNCERTAIN that lost its next look a new one; returns how many."""
     return Submission.objects.filter(
-        Q(status=Status.UNCERTAIN) & Q(reconcile_at__isnull=True)
-    ).update(reconcile_at=now, clean_scans=F("clean_scans"))
+        status=Status.UNCERTAIN, reconcile_at__isnull=True
+    ).update(reconcile_at=now)

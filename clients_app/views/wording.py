@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from clients_app.delivery.holds import open_holds
+from clients_app.delivery.outbox import look_alike_open
 from clients_app.heffl.contract import ClientType, fields_for
 from clients_app.heffl.outcome import Verdict
 from clients_app.models import (
@@ -256,18 +257,16 @@ def _queued(submission: Submission, now: datetime) -> Explanation:
     if wait > SOON:
         words = _("Heffl asked us to wait. This client will be sent {when}.")
         return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
-    if _look_alike_open(submission):
+    sharing = ApiCredential.objects.current().filter(
+        fingerprint__in=keys.values("fingerprint")
+    )
+    workspace = list(sharing.values_list("organisation", flat=True))
+    if look_alike_open(submission, workspace):
         return Explanation(
             _("Another entry with the same name, email and phone is still under way."),
             _("This client is saved and will be sent when that one is settled."),
         )
     return _behind_others(submission)
-
-
-def _look_alike_open(submission: Submission) -> bool:
-    alike = submission.organisation.submissions.filter(match_key=submission.match_key)
-    under_way = alike.filter(status__in=(Status.SENDING, Status.UNCERTAIN))
-    return under_way.exclude(pk=submission.pk).exists()
 
 
 def _behind_others(submission: Submission) -> Explanation:
