@@ -326,6 +326,8 @@ def _submission(member: Membership, uuid: UUID) -> Submission:
 def _status(submission: Submission, member: Membership) -> dict[str, Any]:
     """Return what the status block shows."""
     told = wording.explain(submission)
+    if submission.status == Status.REVIEW and not member.has_role(Role.REVIEWER):
+        told = wording.for_onlookers(told)
     held = submission.status == Status.QUEUED and bool(told.detail)
     spoken = str(told) if told.failed else ""
     if submission.number:

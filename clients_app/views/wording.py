@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -63,6 +63,12 @@ class Explanation:
 
     def __str__(self) -> str:
         return f"{self.headline} {self.detail}".strip()
+
+
+def for_onlookers(told: Explanation) -> Explanation:
+    """Return the words for somebody who may not decide: who will, instead of what."""
+    decides = _("A reviewer decides what happens next. Nothing is lost.")
+    return replace(told, detail=decides)
 
 
 def steps_of(submission: Submission, held: bool) -> list[Step]:

@@ -453,3 +453,14 @@ def test_sending_again_puts_a_client_back_into_the_queue(
     row.refresh_from_db()
     assert answer.status_code == 302
     assert (row.status, row.look_first) == ("QUEUED", True)
+
+
+def test_who_may_not_decide_is_told_who_does(organisation, frontdesk, signed_in):
+    row = SubmissionFactory(
+        organisation=organisation, status="REVIEW", problem="several_found"
+    )
+
+    page = signed_in(frontdesk).get(f"/o/al-noor/clients/{row.uuid}/")
+
+    assert "A reviewer decides what happens next." in page.content.decode()
+    assert "Choose the right one" not in page.content.decode()
