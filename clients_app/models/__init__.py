@@ -11,6 +11,7 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
+from clients_app.models.signup import SignupLanguage, SignupPage
 from clients_app.models.submission import (
     FINAL,
     NEEDS_PERSON,
@@ -42,6 +43,8 @@ __all__ = [
     "Organisation",
     "RateBudget",
     "Role",
+    "SignupLanguage",
+    "SignupPage",
     "Source",
     "Status",
     "Submission",

@@ -93,6 +93,13 @@ class Submission(models.Model):
     revision = models.PositiveIntegerField(default=1)
     closed_reason = models.CharField(max_length=500, blank=True)
 
+    # What a public signup leaves besides its answers: see models/signup.py.
+    receipt = models.CharField(max_length=32, blank=True)
+    language = models.CharField(max_length=5, blank=True)
+    campaign = models.CharField(max_length=60, blank=True)
+    consent_version = models.PositiveIntegerField(null=True)
+    held_for = models.JSONField(default=list, blank=True)
+
     not_before = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now)
     fence = models.PositiveIntegerField(default=0)
@@ -116,6 +123,11 @@ class Submission(models.Model):
                 fields=["organisation", "heffl_id"],
                 condition=~Q(heffl_id=""),
                 name="submission_heffl_id_once",
+            ),
+            models.UniqueConstraint(
+                fields=["receipt"],
+                condition=~Q(receipt=""),
+                name="submission_receipt_once",
             ),
             models.CheckConstraint(
                 condition=(Q(status="CREATED") & ~Q(heffl_id=""))

@@ -1,0 +1,54 @@
+"""SignupPage: how an organisation's public page looks and what it asks.
+
+Whether the page is open, and what happens to what arrives there, is
+`Organisation.signup_mode`; an empty mode closes it.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from clients_app.models.organisation import Organisation
+
+
+class SignupLanguage(models.TextChoices):
+    """The languages a public page can speak."""
+
+    ENGLISH = "en", "English"
+    ARABIC = "ar", "العربية"
+
+
+class SignupPage(models.Model):
+    """The public page of one organisation.
+
+    `logo` is a PNG that we encoded ourselves. `consent_version` counts the wordings of the
+    consent line, so that a submission can say which of them was agreed to.
+    """
+
+    organisation = models.OneToOneField(
+        Organisation, on_delete=models.CASCADE, related_name="signup_page"
+    )
+    languages = models.JSONField(_("languages"), default=list, blank=True)
+    default_language = models.CharField(
+        max_length=5, choices=SignupLanguage, default=SignupLanguage.ENGLISH
+    )
+    accent = models.CharField(_("colour"), max_length=7, default="#0a5e86")
+    logo = models.BinaryField(null=True, blank=True)
+    logo_hash = models.CharField(max_length=16, blank=True)
+    hidden_fields = models.JSONField(_("hidden fields"), default=list, blank=True)
+    intro_en = models.CharField(max_length=300, blank=True)
+    intro_ar = models.CharField(max_length=300, blank=True)
+    thanks_en = models.CharField(max_length=600, blank=True)
+    thanks_ar = models.CharField(max_length=600, blank=True)
+    contact = models.CharField(_("contact"), max_length=200, blank=True)
+    consent_en = models.CharField(max_length=600, blank=True)
+    consent_ar = models.CharField(max_length=600, blank=True)
+    consent_version = models.PositiveIntegerField(default=1)
+    allowed_origins = models.JSONField(_("allowed sites"), default=list, blank=True)
+    shows_number = models.BooleanField(_("show the client number"), default=False)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"signup page {self.organisation_id}"
