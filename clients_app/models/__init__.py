@@ -28,7 +28,9 @@ from clients_app.models.submission import (
     Status,
     Submission,
 )
+from clients_app.models.tally import Tally
 from clients_app.models.user import User
+from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
     "FINAL",
@@ -57,5 +59,9 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "Tally",
     "User",
+    "WebhookEvent",
+    "WebhookOutcome",
+    "WebhookSecret",
 ]

@@ -62,7 +62,7 @@ OF_A_PERSON = {
     "accounts/preferences/",
     "accounts/shortcuts/",
 }
-OPEN = {"healthz", "readyz"}
+OPEN = {"healthz", "readyz", "metrics", "webhooks/heffl/<slug:slug>/"}
 # Pages for strangers: tests/integration/test_signup_page.py says what they tell.
 PUBLIC = {
     "s/<slug:slug>/",
