@@ -28,6 +28,7 @@ from clients_app.answers import (
     DISPLAY_NAME,
     EMIRATE,
     POSTAL_CODE,
+    PRESET,
     STATE,
     TWINS,
     Posted,
@@ -196,14 +197,19 @@ class SubmissionForm(forms.Form):
         organisation: Organisation,
         specs: Sequence[FieldSpec] | None = None,
         initial: Mapping[str, Answer] | None = None,
+        country: str = "",
     ) -> None:
         """Open the form.
 
         `data` is a QueryDict or a plain mapping by input name; `initial` holds stored
-        answers by input name plus `type`.
+        answers by input name plus `type`; `country` is the ISO code that a fresh form
+        has chosen, instead of the organisation's own.
         """
         super().__init__(data=data)
         self.region = organisation.country
+        if data is not None:
+            country = (values(data, PRESET) or [""])[-1]
+        self.preset = country if country in COUNTRIES else self.region
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
         source: Posted = self.opened_with if data is None else data
@@ -284,7 +290,7 @@ class SubmissionForm(forms.Form):
 
     def _stored(self, question: str) -> Any:
         if not self.opened_with.keys() - {"type"}:
-            return self.region if question == COUNTRY else ""
+            return self.preset if question == COUNTRY else ""
         country = country_code(str(self.opened_with.get(COUNTRY) or ""))
         name = _INPUT_NAMES.get(question, question)
         if question_name(name, self.client_type, country) != question:
@@ -299,7 +305,7 @@ class SubmissionForm(forms.Form):
         """Return the HTML of all questions. A fresh page is rendered once and kept."""
         if self.is_bound or self.opened_with.keys() - {"type"} or self.errors:
             return SafeString(render_crispy_form(self))
-        key = (self.specs, self.region, self.client_type, get_language())
+        key = (self.specs, self.preset, self.client_type, get_language())
         html = _fresh_pages.get(key)
         if html is None:
             if len(_fresh_pages) >= MAX_FRESH_PAGES:
@@ -324,7 +330,7 @@ class SubmissionForm(forms.Form):
                 _("Billing address"),
                 *groups["address"],
                 is_open=self._holds_something(groups["address"]),
-                note=_(COUNTRIES.get(self.region, self.region)),
+                note=_(COUNTRIES.get(self.preset, self.preset)),
             ),
             Folded(
                 _("More details"),
@@ -339,7 +345,7 @@ class SubmissionForm(forms.Form):
             self.fields[name].required
             or name in self.errors
             or self.value_of(name) not in ("", [], None)
-            and not (name == COUNTRY and self.value_of(name) == self.region)
+            and not (name == COUNTRY and self.value_of(name) == self.preset)
             for name in names
         )
 
@@ -416,7 +422,7 @@ class SubmissionForm(forms.Form):
         attrs |= _NAMED_ATTRS.get(spec.name, {})
         match spec.kind:
             case FieldKind.COUNTRY:
-                return CountrySelect(self.region, attrs)
+                return CountrySelect(self.preset, attrs)
             case FieldKind.LONG_TEXT:
                 return forms.Textarea({**attrs, "rows": "2"})
             case FieldKind.YES_NO:

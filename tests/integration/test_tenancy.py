@@ -61,6 +61,7 @@ OF_A_PERSON = {
     "accounts/language/",
     "accounts/preferences/",
     "accounts/shortcuts/",
+    "accounts/stay/",
 }
 OPEN = {"healthz", "readyz"}
 # Pages that other apps bring: sign-in, and the site operator's admin.
