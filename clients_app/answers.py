@@ -7,7 +7,7 @@ cleans before it checks, and finds every fault at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
@@ -100,19 +100,31 @@ def label_of(spec: FieldSpec) -> str:
     return spec.label if spec.name.startswith(CUSTOM_PREFIX) else _(spec.label)
 
 
-def check(posted: Posted, *, region: str, extra: Sequence[FieldSpec] = ()) -> Checked:
+def check(
+    posted: Posted,
+    *,
+    region: str,
+    extra: Sequence[FieldSpec] = (),
+    without: Collection[str] = (),
+    from_page: bool = False,
+) -> Checked:
     """Check everything that was posted for one client.
 
     `region` is the ISO code of the organisation's country: phone numbers without a
-    country code belong there unless the address names another country.
+    country code belong there unless the address names another country. Fields named in
+    `without` are not read unless the chosen type requires them. `from_page` says that a
+    page of ours was posted, which otherwise shows from its two questions for the state.
     """
+    from_page = from_page or _is_from_page(posted)
     client_type = type_of(posted)
     if client_type is None:
         return Checked(ClientType.COMPANY, faults={"type": _("Choose the client type")})
     country = country_code((values(posted, COUNTRY) or [""])[-1])
     checked = Checked(client_type)
     for spec in fields_for(client_type, extra):
-        if _is_hidden(spec, posted, country):
+        if spec.name in without and client_type not in spec.required_for:
+            continue
+        if from_page and _is_hidden(spec, country):
             continue
         question = question_name(spec.name, client_type, country)
         try:
@@ -125,7 +137,7 @@ def check(posted: Posted, *, region: str, extra: Sequence[FieldSpec] = ()) -> Ch
         elif client_type in spec.required_for:
             checked.faults[question] = _missing(spec)
     preset = (values(posted, PRESET) or [""])[-1] or region
-    if _is_untouched_address(checked.answers, posted, preset):
+    if from_page and _is_untouched_address(checked.answers, preset):
         del checked.answers[COUNTRY]
     return checked
 
@@ -144,19 +156,16 @@ def _is_from_page(posted: Posted) -> bool:
     return len(values(posted, STATE)) > 1
 
 
-def _is_hidden(spec: FieldSpec, posted: Posted, country: str) -> bool:
+def _is_hidden(spec: FieldSpec, country: str) -> bool:
     # The page hides the postal code for the UAE, which has none; what was typed there
     # before the country changed is not meant. A script that posts it means it.
-    return spec.name == POSTAL_CODE and country == UAE and _is_from_page(posted)
+    return spec.name == POSTAL_CODE and country == UAE
 
 
-def _is_untouched_address(
-    answers: Mapping[str, Answer], posted: Posted, preset_code: str
-) -> bool:
+def _is_untouched_address(answers: Mapping[str, Answer], preset: str) -> bool:
     # The page presets the country; alone it is no address that anybody gave.
     address = [name for name in answers if name.startswith("billing_address__")]
-    preset = answers.get(COUNTRY) == COUNTRIES.get(preset_code)
-    return address == [COUNTRY] and preset and _is_from_page(posted)
+    return address == [COUNTRY] and answers[COUNTRY] == COUNTRIES.get(preset)
 
 
 def _answer(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -74,6 +74,24 @@ _NAMED_ATTRS: dict[str, dict[str, str]] = {
     "tax_number": {"inputmode": "numeric", **_LEFT_TO_RIGHT},
     POSTAL_CODE: _LEFT_TO_RIGHT,
 }
+# What a visitor's browser may offer. To staff it would offer their own details.
+_AUTOCOMPLETE = {
+    "name": "organization",
+    "website": "url",
+    "first_name": "given-name",
+    "last_name": "family-name",
+    "phone": "tel",
+    "email": "email",
+    "job_title": "organization-title",
+    "salutation": "honorific-prefix",
+    COUNTRY: "billing country",
+    "billing_address__address": "billing street-address",
+    "billing_address__city": "billing address-level2",
+    EMIRATE: "billing address-level1",
+    STATE: "billing address-level1",
+    POSTAL_CODE: "billing postal-code",
+}
+_ADDRESS = frozenset(spec.name for spec in FIELDS if spec.group == "address")
 
 
 class CountrySelect(forms.Select):
@@ -181,7 +199,7 @@ class Folded(Fieldset):  # type: ignore[misc]
 
 
 class SubmissionForm(forms.Form):
-    """One client, typed by a member of staff.
+    """One client, typed by a member of staff, or by a visitor where it is `public`.
 
     Valid: `client_type`, `cleaned_answers()` and `token` are what submissions.submit()
     takes. Invalid: `problems()` lists everything that is wrong, and every value typed
@@ -198,12 +216,16 @@ class SubmissionForm(forms.Form):
         specs: Sequence[FieldSpec] | None = None,
         initial: Mapping[str, Answer] | None = None,
         country: str = "",
+        public: bool = False,
+        without: Collection[str] = (),
     ) -> None:
         """Open the form.
 
         `data` is a QueryDict or a plain mapping by input name; `initial` holds stored
         answers by input name plus `type`; `country` is the ISO code that a fresh form
-        has chosen, instead of the organisation's own.
+        has chosen, instead of the organisation's own. `without` names what is not asked;
+        what a type requires is asked all the same, and the country with any of its
+        address.
         """
         super().__init__(data=data)
         self.region = organisation.country
@@ -212,6 +234,10 @@ class SubmissionForm(forms.Form):
         self.preset = country if country in COUNTRIES else self.region
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
+        self.public = public
+        self.without = frozenset(without)
+        if not self.without >= _ADDRESS:
+            self.without -= {COUNTRY}
         source: Posted = self.opened_with if data is None else data
         self.client_type = type_of(source) or ClientType.COMPANY
         self.cleaned_data: dict[str, Answer] = {}
@@ -240,7 +266,13 @@ class SubmissionForm(forms.Form):
         """Check all answers; the rules are in answers.py."""
         if not self._judged:
             return {}
-        checked = check(self.data, region=self.region, extra=self.specs)
+        checked = check(
+            self.data,
+            region=self.region,
+            extra=self.specs,
+            without=self.without,
+            from_page=self.public,
+        )
         for name, words in checked.faults.items():
             self.refuse(name, words)
         return checked.answers
@@ -305,7 +337,10 @@ class SubmissionForm(forms.Form):
         """Return the HTML of all questions. A fresh page is rendered once and kept."""
         if self.is_bound or self.opened_with.keys() - {"type"} or self.errors:
             return SafeString(render_crispy_form(self))
-        key = (self.specs, self.preset, self.client_type, get_language())
+        key = (
+            *(self.specs, self.preset, self.client_type, get_language()),
+            *(self.public, self.without),
+        )
         html = _fresh_pages.get(key)
         if html is None:
             if len(_fresh_pages) >= MAX_FRESH_PAGES:
@@ -323,20 +358,20 @@ class SubmissionForm(forms.Form):
                 groups[question.group].append(name)  # type: ignore[attr-defined]
         helper = FormHelper()
         helper.form_tag = False
-        helper.layout = Layout(
-            "type",
-            Fieldset(_("Details"), *groups["details"]),
-            Folded(
+        folded = []
+        for name, legend, note in (
+            (
+                "address",
                 _("Billing address"),
-                *groups["address"],
-                is_open=self._holds_something(groups["address"]),
-                note=_(COUNTRIES.get(self.preset, self.preset)),
+                _(COUNTRIES.get(self.preset, self.preset)),
             ),
-            Folded(
-                _("More details"),
-                *groups["more"],
-                is_open=self._holds_something(groups["more"]),
-            ),
+            ("more", _("More details"), ""),
+        ):
+            if names := groups[name]:
+                is_open = self._holds_something(names)
+                folded.append(Folded(legend, *names, is_open=is_open, note=note))
+        helper.layout = Layout(
+            "type", Fieldset(_("Details"), *groups["details"]), *folded
         )
         return helper
 
@@ -353,11 +388,17 @@ class SubmissionForm(forms.Form):
         if self.fields:
             return
         self.fields["type"] = Question(
-            label=_("Client type"),
+            label=_("Who is signing up") if self.public else _("Client type"),
             widget=forms.RadioSelect(
                 choices=[
-                    (ClientType.COMPANY.value, _("Company")),
-                    (ClientType.CONTACT.value, _("Contact – a person")),
+                    (
+                        ClientType.COMPANY.value,
+                        _("A company") if self.public else _("Company"),
+                    ),
+                    (
+                        ClientType.CONTACT.value,
+                        _("A person") if self.public else _("Contact – a person"),
+                    ),
                 ]
             ),
             wrapper="kind",
@@ -368,7 +409,9 @@ class SubmissionForm(forms.Form):
         for spec in (*FIELDS, *self.specs):
             if not spec.allowed_for:
                 continue
-            if spec.name == "name":
+            if spec.name in self.without and not spec.required_for:
+                pass
+            elif spec.name == "name":
                 self._add(spec, "name", "only-company", required=True)
             elif spec.name == STATE:
                 self._add_emirate(spec)
@@ -379,10 +422,11 @@ class SubmissionForm(forms.Form):
                 self._add(
                     spec, spec.name, _only(spec), required=bool(spec.required_for)
                 )
-            if spec.name == "salutation":
+            if spec.name == "salutation" and "name" not in self.without:
                 self._add(display_name, DISPLAY_NAME, "only-contact")
         first = "name" if self.client_type is ClientType.COMPANY else "first_name"
-        if not self.is_bound and not self.opened_with.keys() - {"type"}:
+        fresh = not self.is_bound and not self.opened_with.keys() - {"type"}
+        if fresh and not self.public:
             self.fields[first].widget.attrs["autofocus"] = True
 
     def _add(
@@ -396,7 +440,7 @@ class SubmissionForm(forms.Form):
             label=label_of(spec),
             help_text=spec.hint if own or not spec.hint else _(spec.hint),
             required=required,
-            widget=self._widget(spec, required=required),
+            widget=self._widget(spec, name, required=required),
             group=spec.group,
             wrapper=" ".join(filter(None, (when, width))),
         )
@@ -412,13 +456,21 @@ class SubmissionForm(forms.Form):
         self.fields[EMIRATE] = Question(
             label=_("Emirate"),
             required=False,
-            widget=forms.Select(attrs={"autocomplete": "off"}, choices=choices),
+            widget=forms.Select(
+                attrs={"autocomplete": self._autocomplete(EMIRATE)}, choices=choices
+            ),
             group=spec.group,
             wrapper="only-ae half",
         )
 
-    def _widget(self, spec: FieldSpec, *, required: bool) -> forms.Widget:
-        attrs = {"autocomplete": "off", **_ATTRS.get(spec.kind, {})}
+    def _autocomplete(self, question: str) -> str:
+        return _AUTOCOMPLETE.get(question, "off") if self.public else "off"
+
+    def _widget(self, spec: FieldSpec, name: str, *, required: bool) -> forms.Widget:
+        attrs = {
+            "autocomplete": self._autocomplete(name),
+            **_ATTRS.get(spec.kind, {}),
+        }
         attrs |= _NAMED_ATTRS.get(spec.name, {})
         match spec.kind:
             case FieldKind.COUNTRY:

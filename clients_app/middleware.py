@@ -27,11 +27,19 @@ from heffl_portal.log_config import request_id
 Handler = Callable[[HttpRequest], HttpResponseBase]
 log = logging.getLogger("portal.web")
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": "'self'",
+    "font-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+PUBLIC = "/s/"
+"""Where the pages for strangers begin."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _QUIET = {"health-alive", "health-ready"}
 
@@ -72,12 +80,34 @@ def security_headers(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", POLICY)
+        # A view may say what its page needs beyond this: `response.policy`.
+        policy = POLICY | getattr(response, "policy", {})
+        headers.setdefault(
+            "Content-Security-Policy",
+            "; ".join(f"{name} {allowed}" for name, allowed in policy.items()),
+        )
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
         )
         headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return middleware
+
+
+def no_cookies(get_response: Handler) -> Handler:
+    """Keep cookies out of the pages for strangers: none is read there and none is set.
+
+    In a frame on another site a browser would withhold them anyway.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(PUBLIC):
+            return get_response(request)
+        request.META.pop("HTTP_COOKIE", None)
+        response = get_response(request)
+        response.cookies.clear()
         return response
 
     return middleware

@@ -3,7 +3,7 @@ transaction. A page says "saved" only after that has committed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,11 +54,13 @@ def submit(
     source: Source,
     token: str,
     user: User | None,
+    signup: Mapping[str, Any] | None = None,
     now: datetime | None = None,
 ) -> Submission:
     """Accept a filled form, once per (organisation, token).
 
-    `answers` are cleaned answers by input name, only those the type allows. A token that
+    `answers` are cleaned answers by input name, only those the type allows. `signup`
+    holds the columns that only a public signup has, see clients_app.signup. A token that
     was used before returns the submission it made then, whatever else is given.
     """
     now = now or timezone.now()
@@ -76,6 +78,7 @@ def submit(
                 "queued_at": now,
                 "not_before": now,
                 "status": Status.QUEUED,
+                **(signup or {}),
             },
         )
         if made:
@@ -88,7 +91,8 @@ def submit(
                 detail={"source": str(source), "type": client_type},
                 at=now,  # the same day as the row's, for the balance
             )
-            wake_organisation(organisation, now, lane=lane)
+            if submission.status == Status.QUEUED:
+                wake_organisation(organisation, now, lane=lane)
     return submission
 
 
@@ -128,13 +132,15 @@ def revise(
     submission: Submission,
     client_type: str,
     answers: Mapping[str, Answer],
-    user: User,
+    user: User | None,
+    held_for: Sequence[str] = (),
     now: datetime | None = None,
 ) -> bool:
     """Store corrected answers of a refused submission and queue it again.
 
     Returns False, changing nothing, when it is no longer the revision that was shown, or
     not in a state to be corrected. One that may be in Heffl already is looked up first.
+    A visitor (`user` is None) who corrects may be `held_for` reasons: a person looks first.
     """
     now = now or timezone.now()
     before = dict(submission.answers)
@@ -145,20 +151,27 @@ def revise(
     )
     if not is_correctable(submission):
         return False
+    held: dict[str, Any] = {}
+    if held_for:
+        held = {"status": Status.PENDING, "held_for": [*held_for]}
     with transaction.atomic():
         moved = Submission.objects.filter(
             pk=submission.pk,
             status=submission.status,
             revision=submission.revision,
-        ).update(**_described(client_type, answers), **queued_again(submission, now))
+        ).update(
+            **_described(client_type, answers), **queued_again(submission, now) | held
+        )
         if not moved:
             return False
         audit.record(
             "submission.corrected",
             organisation=submission.organisation,
             actor=user,
+            actor_label="" if user else submission.source,
             about=submission,
             detail={"fields": changed},
         )
-        wake_organisation(submission.organisation, now, lane=submission.lane)
+        if not held:
+            wake_organisation(submission.organisation, now, lane=submission.lane)
     return True

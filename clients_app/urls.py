@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from clients_app.views import health, history, organisation, review, submissions
+from clients_app.views import health, history, organisation, review, signup, submissions
 
 urlpatterns = [
     path("", organisation.home, name="home"),
@@ -85,5 +85,22 @@ urlpatterns = [
         "o/<slug:slug>/settings/heffl/",
         organisation.settings_heffl,
         name="settings-heffl",
+    ),
+    path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
+    path("s/<slug:slug>/embed/", signup.signup_embed, name="signup-embed"),
+    path(
+        "s/<slug:slug>/embed/r/<slug:receipt>/",
+        signup.signup_embed_receipt,
+        name="signup-embed-receipt",
+    ),
+    path(
+        "s/<slug:slug>/r/<slug:receipt>/",
+        signup.signup_receipt,
+        name="signup-receipt",
+    ),
+    path(
+        "s/<slug:slug>/r/<slug:receipt>/correct/",
+        signup.signup_correct,
+        name="signup-correct",
     ),
 ]

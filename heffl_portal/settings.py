@@ -37,6 +37,7 @@ DELIVERY_TIMING: Any = (
     None  # clients_app.delivery.timing.Timing(): the durations in force
 )
 METRICS_TOKEN = _env.metrics_token
+TRUSTED_PROXY_COUNT = _env.trusted_proxy_count
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -61,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "clients_app.middleware.security_headers",
     "clients_app.middleware.plain_faults",
+    "clients_app.middleware.no_cookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -11,7 +11,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -38,6 +38,7 @@ from clients_app.models import (
 )
 
 log = logging.getLogger("portal.worker")
+Chore = Callable[[], object]
 CheckKey = Callable[[ApiCredential], str]
 """Asks Heffl about a stored key and acts on a yes; returns "works", "unreachable", …"""
 LATE = timedelta(seconds=10)
@@ -90,17 +91,25 @@ class Glance:
 
 
 class Engine:
-    """N worker threads, one of them for the front desk alone, and one for housekeeping."""
+    """N worker threads, one of them for the front desk alone, and one for housekeeping.
 
-    def __init__(self, threads: int, check_key: CheckKey) -> None:
+    `chores` are what else is to be done every few seconds, each short, idempotent and safe
+    to be done by several processes; they have a thread of their own.
+    """
+
+    def __init__(
+        self, threads: int, check_key: CheckKey, chores: Sequence[Chore] = ()
+    ) -> None:
         self._stop = threading.Event()
         self._check_key = check_key
+        self._chores = tuple(chores)
         self._workers: list[Worker] = []
         self._glance = Glance()
         self._name = secrets.token_hex(4)
         self._threads = [
             threading.Thread(target=self._keep_house, name="housekeeping", daemon=True),
             threading.Thread(target=self._look_up, name="looks", daemon=True),
+            threading.Thread(target=self._do_chores, name="chores", daemon=True),
             self._worker_thread("desk", [wakeups.DESK_QUEUE], DESK_POLL),
         ]
         for number in range(1, max(2, threads)):
@@ -172,6 +181,18 @@ class Engine:
                 look_up_due()
             except (DatabaseError, InterfaceError) as error:
                 _database_fault(error)
+            self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
+        connection.close()
+
+    def _do_chores(self) -> None:
+        while self._chores and not self._stop.is_set():
+            for chore in self._chores:
+                try:
+                    chore()
+                except (DatabaseError, InterfaceError) as error:
+                    _database_fault(error)
+                except Exception:
+                    log.exception("chore fault", extra={"worker": chore.__name__})
             self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
         connection.close()
 

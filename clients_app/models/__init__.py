@@ -11,7 +11,13 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
-from clients_app.models.signup import SignupLanguage, SignupPage
+from clients_app.models.signup import (
+    HeldFor,
+    SignupBucket,
+    SignupLanguage,
+    SignupMail,
+    SignupPage,
+)
 from clients_app.models.submission import (
     FINAL,
     NEEDS_PERSON,
@@ -35,6 +41,7 @@ __all__ = [
     "CustomField",
     "CustomFieldKind",
     "DeliveryAttempt",
+    "HeldFor",
     "Hold",
     "HoldReason",
     "KeySlot",
@@ -43,7 +50,9 @@ __all__ = [
     "Organisation",
     "RateBudget",
     "Role",
+    "SignupBucket",
     "SignupLanguage",
+    "SignupMail",
     "SignupPage",
     "Source",
     "Status",

@@ -1,4 +1,4 @@
-"""SignupPage: how an organisation's public page looks and what it asks.
+"""SignupPage (how a public page looks and what it asks), what keeps robots off it, and mail.
 
 Whether the page is open, and what happens to what arrives there, is
 `Organisation.signup_mode`; an empty mode closes it.
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients_app.models.organisation import Organisation
+from clients_app.models.submission import Submission
 
 
 class SignupLanguage(models.TextChoices):
@@ -18,6 +19,17 @@ class SignupLanguage(models.TextChoices):
 
     ENGLISH = "en", "English"
     ARABIC = "ar", "العربية"
+
+
+class HeldFor(models.TextChoices):
+    """Why a public signup waits for a person: the codes in `Submission.held_for`."""
+
+    ALL = "all", _("Every signup is looked at")
+    TRAP = "trap", _("A field that people cannot see was filled in")
+    TOO_FAST = "too_fast", _("It was sent faster than people type")
+    UNVERIFIED = "unverified", _("The browser did not prove that it is one")
+    MANY = "many", _("Many came in a short time")
+    LINKS = "links", _("It has web addresses where none are asked for")
 
 
 class SignupPage(models.Model):
@@ -52,3 +64,59 @@ class SignupPage(models.Model):
 
     def __str__(self) -> str:
         return f"signup page {self.organisation_id}"
+
+    @classmethod
+    def of(cls, organisation: Organisation) -> SignupPage:
+        """Return the organisation's page, or the defaults, unsaved, where it has none."""
+        stored = cls.objects.filter(organisation=organisation).first()
+        page = stored or cls(organisation=organisation)
+        page.organisation = organisation
+        return page
+
+    @property
+    def spoken(self) -> list[str]:
+        """Return the codes of the languages offered; all of them when none is chosen."""
+        return [code for code in SignupLanguage.values if code in self.languages] or [
+            *SignupLanguage.values
+        ]
+
+    def text(self, name: str, language: str) -> str:
+        """Return the organisation's own `intro`, `thanks` or `consent`, or ""."""
+        return str(getattr(self, f"{name}_{language}", ""))
+
+
+class SignupBucket(models.Model):
+    """How much one network, or one organisation's page, has sent lately.
+
+    `mark` is a keyed hash: no address of a visitor is stored. The bucket is empty when
+    `empty_at` has passed; every signup moves that on by one step.
+    """
+
+    mark = models.CharField(max_length=64, unique=True)
+    empty_at = models.FloatField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"bucket {self.mark[:8]}"
+
+
+class SignupMail(models.Model):
+    """What a visitor who left an address has been told about one signup, and what is next.
+
+    Such a row lives until the last word has gone out. `told` names the last event mailed
+    ("" = none yet), `told_revision` the revision it was about. About an odd signup nothing
+    is told (QUIET) before a person approved it: the address may be anybody's.
+    """
+
+    QUIET = "quiet"
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.CASCADE, related_name="signup_mail"
+    )
+    link = models.URLField(max_length=300)
+    told = models.CharField(max_length=10, blank=True)
+    told_revision = models.PositiveIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"mail about {self.submission_id}"

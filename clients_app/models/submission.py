@@ -193,6 +193,19 @@ class Submission(models.Model):
                 fields=["organisation", "status", "type", "source", "number", "id"],
                 name="submission_some_number",
             ),
+            # …and the same for one campaign, which only public signups have.
+            *(
+                models.Index(
+                    fields=["organisation", "campaign", "status", "type", *order],
+                    condition=~Q(campaign=""),
+                    name=f"submission_campaign_{name}",
+                )
+                for name, order in (
+                    ("add", ["-created_at", "-id"]),
+                    ("nam", ["name_key", "id"]),
+                    ("num", ["number", "id"]),
+                )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -39,8 +39,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404."""
-    return render(request, "404.html", status=404)
+    """Answer 404, to strangers in words that are for them."""
+    public = request.path_info.startswith("/s/")
+    return render(request, "signup/404.html" if public else "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

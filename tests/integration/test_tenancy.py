@@ -64,6 +64,14 @@ OF_A_PERSON = {
     "accounts/stay/",
 }
 OPEN = {"healthz", "readyz"}
+# Pages for strangers: tests/integration/test_signup_page.py says what they tell.
+PUBLIC = {
+    "s/<slug:slug>/",
+    "s/<slug:slug>/embed/",
+    "s/<slug:slug>/embed/r/<slug:receipt>/",
+    "s/<slug:slug>/r/<slug:receipt>/",
+    "s/<slug:slug>/r/<slug:receipt>/correct/",
+}
 # Pages that other apps bring: sign-in, and the site operator's admin.
 BROUGHT = ("accounts/", "admin/")
 
@@ -84,7 +92,7 @@ def test_every_address_is_in_the_manifest():
         if route in OF_A_PERSON or not route.startswith(BROUGHT)
     }
 
-    assert own == OPEN | OF_A_PERSON | set(OF_AN_ORGANISATION)
+    assert own == OPEN | PUBLIC | OF_A_PERSON | set(OF_AN_ORGANISATION)
 
 
 @dataclass
@@ -100,6 +108,7 @@ class Scene:
             "slug": slug or self.organisation.slug,
             "uuid": self.submission.uuid,
             "pk": self.field.pk,
+            "receipt": self.submission.receipt or "ab" * 16,
         }
         return "/" + re.sub(r"<\w+:(\w+)>", lambda match: str(values[match[1]]), route)
 
@@ -280,6 +289,16 @@ def test_a_page_of_a_person_shows_nothing_of_other_organisations(scene, route):
 @pytest.mark.parametrize("route", sorted(OPEN))
 def test_an_open_page_shows_nothing_of_any_organisation(scene, route):
     assert ask(browser(None), scene.path(route)) <= {200, 405, 503}
+
+
+@pytest.mark.parametrize("who", ["visitor", "stranger"])
+@pytest.mark.parametrize("route", sorted(PUBLIC))
+def test_a_closed_public_page_shows_nothing_of_its_organisation(scene, route, who):
+    client = browser(outsider(scene) if who == "stranger" else None)
+    before = scene.rows()
+
+    assert ask(client, scene.path(route)) <= {404, 405}
+    assert scene.rows() == before
 
 
 SAMPLES = {"(?P<key>[-:\\w]+)": "key", "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-key"}

@@ -14,11 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import organisations
+from clients_app import organisations, signup_mail
 from clients_app.delivery.engine import Engine, drain_once
 from clients_app.models import ApiCredential
 
 log = logging.getLogger("portal.worker")
+CHORES = (signup_mail.send_due, signup_mail.tidy)
 
 
 def check_key(credential: ApiCredential) -> str:
@@ -57,11 +58,13 @@ class Command(BaseCommand):
             )
         if options["once"]:
             drain_once(check_key)
+            for chore in CHORES:
+                chore()
             return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        engine = Engine(options["threads"], check_key)
+        engine = Engine(options["threads"], check_key, CHORES)
         engine.start()
         log.info("worker started", extra={"count": options["threads"]})
         stop.wait()

@@ -1,0 +1,271 @@
+"""What a stranger sends: accepted once, held for a person where that is called for.
+
+Nothing odd is dropped and nobody is told: whoever is held sees the same thank-you as
+everybody else. Only more than a network may send is refused, before anything is stored.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import transaction
+from django.utils import timezone
+
+from clients_app import custom_fields, robots, submissions
+from clients_app.heffl.contract import Answer, FieldKind
+from clients_app.models import (
+    ApprovalMode,
+    HeldFor,
+    Organisation,
+    SignupMail,
+    SignupPage,
+    Source,
+    Status,
+    Submission,
+)
+from clients_app.robots import FormToken
+from clients_app.text import UnusableText, clean_text
+
+NEVER_ASKED = frozenset({"opening_balance"})
+"""What an organisation knows and a visitor does not."""
+LIKE_A_ROBOT = frozenset({HeldFor.TRAP, HeldFor.TOO_FAST, HeldFor.UNVERIFIED})
+"""Held in every mode: these are not what people with a browser do."""
+LONGEST_CAMPAIGN = 60
+
+
+class TooMany(Exception):
+    """This network, or this page, has sent all that it may for now. Nothing was stored."""
+
+
+class _SentBefore(Exception):
+    """The token was used: undo what was counted for it."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """How a form came in: all that is known of it besides the answers."""
+
+    token: FormToken
+    network: str
+    proved: bool
+    trapped: bool
+    language: str
+    campaign: str = ""
+    link: str = ""
+    """Where receipts are shown, ending with a slash: what a mail leads to."""
+
+
+def without(page: SignupPage) -> frozenset[str]:
+    """Return the fields that a public page does not ask."""
+    return NEVER_ASKED | frozenset(map(str, page.hidden_fields))
+
+
+def campaign_of(text: str) -> str:
+    """Return where a visitor came from, as an address named it; "" for unusable text."""
+    try:
+        return clean_text(text)[:LONGEST_CAMPAIGN].strip()
+    except UnusableText:
+        return ""
+
+
+def already_sent(organisation: Organisation, token: FormToken) -> Submission | None:
+    """Return what was made of this token before, if anything was."""
+    return organisation.submissions.filter(
+        submission_token=token.nonce, source=Source.SIGNUP
+    ).first()
+
+
+def accept(
+    organisation: Organisation,
+    *,
+    client_type: str,
+    answers: Mapping[str, Answer],
+    visit: Visit,
+    now: datetime | None = None,
+) -> Submission:
+    """Store a signup, once per token, and queue it or hold it for approval.
+
+    A token that was used before returns what was made of it then and counts for nothing;
+    while a limit is reached, already_sent() tells. Raises TooMany.
+    """
+    now = now or timezone.now()
+    network = robots.mark_of("network", organisation.pk, visit.network)
+    page = robots.mark_of("page", organisation.pk)
+    limits = ((network, robots.NETWORK), (page, robots.PAGE))
+    if any(robots.is_full(*each, now) for each in limits):
+        raise TooMany
+    receipt = secrets.token_hex(16)
+    try:
+        with transaction.atomic():
+            many = False
+            for mark, limit in limits:
+                held = robots.take(mark, limit, now)
+                if held is None:
+                    raise TooMany
+                many = many or held > limit.odd
+            reasons = _reasons(organisation, answers, visit, many=many, now=now)
+            submission = submissions.submit(
+                organisation=organisation,
+                client_type=client_type,
+                answers=answers,
+                source=Source.SIGNUP,
+                token=visit.token.nonce,
+                user=None,
+                signup={
+                    "status": Status.PENDING if reasons else Status.QUEUED,
+                    "held_for": reasons,
+                    "receipt": receipt,
+                    "language": visit.language,
+                    "campaign": visit.campaign,
+                    "consent_version": visit.token.consent,
+                },
+                now=now,
+            )
+            if submission.receipt != receipt:
+                raise _SentBefore
+            _note_mail(submission, visit, now)
+    except _SentBefore:
+        return submission
+    return submission
+
+
+def _reasons(
+    organisation: Organisation,
+    answers: Mapping[str, Answer],
+    visit: Visit,
+    *,
+    many: bool,
+    now: datetime,
+) -> list[str]:
+    """Return why a signup is held; an empty list when it is sent at once."""
+    found = {
+        HeldFor.TRAP: visit.trapped,
+        HeldFor.TOO_FAST: visit.token.age(now) < robots.FASTEST,
+        HeldFor.UNVERIFIED: not visit.proved,
+        HeldFor.MANY: many,
+        HeldFor.LINKS: _has_links(answers),
+    }
+    reasons = [reason for reason, holds in found.items() if holds]
+    match organisation.signup_mode:
+        case ApprovalMode.SEND:
+            return [str(reason) for reason in reasons if reason in LIKE_A_ROBOT]
+        case ApprovalMode.SUSPICIOUS:
+            return [str(reason) for reason in reasons]
+    return [str(reason) for reason in (HeldFor.ALL, *reasons)]
+
+
+def _has_links(answers: Mapping[str, Answer]) -> bool:
+    # An organisation's own questions may ask for a link.
+    return robots.has_links(
+        answer
+        for name, answer in answers.items()
+        if name != "website" and not name.startswith("cf_")
+    )
+
+
+def _note_mail(submission: Submission, visit: Visit, now: datetime) -> None:
+    if not mail_address(submission):
+        return
+    odd = set(submission.held_for) - {HeldFor.ALL}
+    SignupMail.objects.create(
+        submission=submission,
+        link=f"{visit.link}{submission.receipt}/?lang={visit.language}",
+        told=SignupMail.QUIET if odd else "",
+        next_at=now,
+    )
+
+
+def mail_address(submission: Submission) -> str:
+    """Return the address a visitor left, in any question that asks for one, or ""."""
+    answers = submission.answers
+    if address := answers.get("email"):
+        return str(address)
+    for spec in custom_fields.specs_for(submission.organisation):
+        if spec.kind is FieldKind.EMAIL and answers.get(spec.name):
+            return str(answers[spec.name])
+    return ""
+
+
+class Stage(StrEnum):
+    """How far a signup is, as far as its visitor is concerned."""
+
+    RECEIVED = "received"
+    CHECKED = "checked"
+    CORRECT = "correct"
+    CLIENT = "client"
+    REFUSED = "refused"
+
+
+def stage_of(submission: Submission) -> Stage:
+    """Return what to tell the visitor. It never says that somebody else is a client."""
+    match submission.status:
+        case Status.CREATED:
+            return Stage.CLIENT
+        case Status.REJECTED | Status.DROPPED:
+            return Stage.REFUSED
+        case Status.NEEDS_FIX if field_to_correct(submission):
+            return Stage.CORRECT
+        case Status.PENDING | Status.REVIEW | Status.NEEDS_FIX:
+            return Stage.CHECKED
+    return Stage.RECEIVED
+
+
+def field_to_correct(submission: Submission) -> str:
+    """Return the input name of what a visitor can put right; "" when it is not for them.
+
+    That something like it exists already is for the organisation to look at: to say so
+    would say that somebody is a client.
+    """
+    name = submission.problem_field
+    if submission.status != Status.NEEDS_FIX or not name or _is_taken(submission):
+        return ""
+    page = SignupPage.of(submission.organisation)
+    return "" if name in without(page) else name
+
+
+_TAKEN = re.compile(
+    r"exist|already|duplicat|taken|unique|in use|conflict|موجود|مكرر|مستخدم",
+    re.IGNORECASE,
+)
+
+
+def _is_taken(submission: Submission) -> bool:
+    return submission.problem == "conflict" or bool(_TAKEN.search(submission.message))
+
+
+def correct(
+    submission: Submission,
+    *,
+    client_type: str,
+    answers: Mapping[str, Answer],
+    now: datetime | None = None,
+) -> bool:
+    """Store what a visitor put right and send it again, or hold it as a new one would be.
+
+    What the public page does not ask stays as it was. Returns False, changing nothing,
+    when there is nothing to correct any more.
+    """
+    if not field_to_correct(submission):
+        return False
+    page = SignupPage.of(submission.organisation)
+    hidden = without(page) if client_type == submission.type else frozenset()
+    kept = {name: one for name, one in submission.answers.items() if name in hidden}
+    mode = submission.organisation.signup_mode
+    reasons = []
+    if mode == ApprovalMode.HOLD:
+        reasons.append(str(HeldFor.ALL))
+    if mode != ApprovalMode.SEND and _has_links(answers):
+        reasons.append(str(HeldFor.LINKS))
+    return submissions.revise(
+        submission=submission,
+        client_type=client_type,
+        answers={**kept, **answers},
+        user=None,
+        held_for=reasons,
+        now=now,
+    )

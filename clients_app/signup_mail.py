@@ -1,0 +1,172 @@
+"""Mail to visitors who left an address: that it arrived, what to correct, how it ended.
+
+The worker looks for signups whose state has moved on since the last mail, so nobody needs
+to call this. Each event is mailed once; a mail server that is away delays, and loses
+nothing. Nothing that a visitor typed stands in a mail: it may go to somebody else.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from smtplib import SMTPException, SMTPRecipientsRefused
+
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from clients_app import robots
+from clients_app.models import SignupMail, SignupPage, Status, Submission
+from clients_app.signup import Stage, mail_address, stage_of
+
+log = logging.getLogger("portal.worker")
+AT_ONCE = 20
+LEASE = timedelta(minutes=5)
+"""Time for one mail; a worker that dies in it leaves the mail to the next."""
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=1)
+MOST_TRIES = 30
+"""About a day of a mail server that is away."""
+CLOSED = (Status.CREATED, Status.REJECTED, Status.DROPPED)
+LAST = (Stage.CLIENT, Stage.REFUSED)
+
+
+def _due(now: datetime) -> list[SignupMail]:
+    """Return rows whose signup has moved on since the last mail about it."""
+    told_so_far = Q(told__in=(Stage.RECEIVED, Stage.CORRECT, SignupMail.QUIET))
+    moved_on = (
+        Q(told="")
+        | told_so_far & Q(submission__status__in=CLOSED)
+        | told_so_far
+        & Q(submission__status=Status.NEEDS_FIX)
+        & ~Q(told_revision=F("submission__revision"))
+    )
+    rows = SignupMail.objects.filter(moved_on, next_at__lte=now)
+    return list(
+        rows.select_related("submission__organisation").order_by("next_at")[:AT_ONCE]
+    )
+
+
+def send_due(now: datetime | None = None) -> int:
+    """Send what is due; return how many mails went out. Any process may do this."""
+    now = now or timezone.now()
+    return sum(_tell(row, now) for row in _due(now) if _claim(row, now))
+
+
+def tidy(now: datetime | None = None) -> int:
+    """Forget what only limits need to know; return how many rows went."""
+    return robots.forget_empty(now or timezone.now())
+
+
+def _claim(row: SignupMail, now: datetime) -> bool:
+    """Take a row for the length of a lease; False when another process was faster."""
+    mine = SignupMail.objects.filter(pk=row.pk, next_at=row.next_at, told=row.told)
+    return bool(mine.update(next_at=now + LEASE))
+
+
+def _tell(row: SignupMail, now: datetime) -> bool:
+    submission = row.submission
+    stage = stage_of(submission)
+    quiet = row.told == SignupMail.QUIET
+    if quiet and stage is not Stage.CLIENT:
+        # Nobody vouches for this address: no word about a refusal either.
+        _told(row, stage, row.told)
+        return False
+    event = Stage.RECEIVED if stage is Stage.CHECKED else stage
+    if row.told and event is Stage.RECEIVED:
+        _told(row, stage, row.told)
+        return False
+    address = mail_address(submission)
+    if not address or not _has_room(address, now):
+        _told(row, stage, event)
+        return False
+    try:
+        _mail(submission, event, address, row.link).send()
+    except SMTPRecipientsRefused:
+        log.warning("visitor mail refused", extra={"submission": str(submission.uuid)})
+        row.delete()
+        return False
+    except (SMTPException, OSError, ValueError) as error:
+        _again(row, now, error)
+        return False
+    _told(row, stage, event)
+    log.info(
+        "visitor mail", extra={"submission": str(submission.uuid), "action": str(event)}
+    )
+    return True
+
+
+def _has_room(address: str, now: datetime) -> bool:
+    with transaction.atomic():
+        mark = robots.mark_of("address", address.casefold())
+        return robots.take(mark, robots.ADDRESS, now) is not None
+
+
+def _told(row: SignupMail, stage: Stage, event: str) -> None:
+    """Note what was told; after the last word the row goes."""
+    if stage in LAST:
+        row.delete()
+        return
+    SignupMail.objects.filter(pk=row.pk).update(
+        told=str(event),
+        told_revision=row.submission.revision,
+        tries=0,
+        next_at=timezone.now(),
+    )
+
+
+def _again(row: SignupMail, now: datetime, error: Exception) -> None:
+    log.warning(
+        "visitor mail failed",
+        extra={
+            "submission": str(row.submission.uuid),
+            "reason": type(error).__name__,
+            "count": row.tries + 1,
+        },
+    )
+    if row.tries + 1 >= MOST_TRIES:
+        row.delete()
+        return
+    wait = min(FIRST_WAIT * 2**row.tries, LONGEST_WAIT)
+    SignupMail.objects.filter(pk=row.pk).update(tries=row.tries + 1, next_at=now + wait)
+
+
+def _mail(
+    submission: Submission, event: Stage, address: str, link: str
+) -> EmailMessage:
+    """Return the mail for one event, in the language the form was filled in."""
+    organisation = submission.organisation
+    name = organisation.name
+    page = SignupPage.of(organisation)
+    with translation.override(submission.language or page.default_language):
+        match event:
+            case Stage.CLIENT:
+                subject = _("{name}: you are a client")
+                lines = [_("{name} has taken you in as a client.")]
+                if page.shows_number and submission.number:
+                    words = _("Your client number: {number}")
+                    lines.append(words.format(number=submission.number))
+            case Stage.CORRECT:
+                subject = _("{name}: please correct one answer")
+                lines = [
+                    _("One answer could not be accepted. Everything else is kept.")
+                ]
+            case Stage.REFUSED:
+                subject = _("{name}: not accepted")
+                lines = [_("{name} did not take you in as a client.")]
+                if submission.status == Status.REJECTED and submission.closed_reason:
+                    lines.append(submission.closed_reason)
+            case _other:
+                subject = _("{name}: your details have arrived")
+                lines = [_("Thank you. Your details have arrived at {name}.")]
+        lines += [
+            _("Your own page shows how far it is:"),
+            link,
+            _("If you did not fill in this form, ignore this mail."),
+        ]
+        if page.contact:
+            lines.append(_("Questions? {contact}").format(contact=page.contact))
+        body = "\n\n".join(line.replace("{name}", name) for line in lines)
+        return EmailMessage(subject.replace("{name}", name), body + "\n", to=[address])
