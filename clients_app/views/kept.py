@@ -111,4 +111,4 @@ def _bring_back(request: HttpRequest, slug: str) -> None:
     except SealError:
         return
     request.method = "POST"
-    request.POST = QueryDict(posted.reveal())  # type: ignore[assignment]
+    request.POST = QueryDict(posted.reveal())
