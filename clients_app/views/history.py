@@ -27,6 +27,8 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from clients_app import audit, custom_fields
+from clients_app.answers import COUNTRY
+from clients_app.countries import country_code
 from clients_app.export import csv_lines
 from clients_app.heffl.contract import CUSTOM_PREFIX, ClientType, fields_for
 from clients_app.models import (
@@ -371,8 +373,20 @@ def submission_detail(
         ],
         "more_attempts": len(attempts) > ATTEMPTS_SHOWN,
         "by": person.shown_name if person else _door(submission),
+        "next_query": _like_this_one(submission),
     }
     return render(request, "submissions/detail.html", context)
+
+
+def _like_this_one(submission: Submission) -> str:
+    """Return the query that opens the next form with this client's type and country."""
+    asked = {}
+    if submission.type != ClientType.COMPANY:
+        asked["type"] = submission.type
+    country = country_code(str(submission.answers.get(COUNTRY) or ""))
+    if country and country != submission.organisation.country:
+        asked["country"] = country
+    return f"?{urlencode(asked)}" if asked else ""
 
 
 def _answers(submission: Submission) -> list[tuple[str, str]]:
