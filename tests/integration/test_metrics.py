@@ -105,11 +105,11 @@ def test_counting_survives_a_database_that_fails(monkeypatch):
     tally.count("sweeps", "nothing", 3)
 
     def fail(*args, **kwargs):
-        raise OSError
+        raise OSError("gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(tally.transaction, "atomic", fail)
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="gone"):
             tally.write()
 
     assert tally.write() == 1
