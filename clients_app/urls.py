@@ -16,6 +16,7 @@ urlpatterns = [
     path(
         "accounts/shortcuts/", organisation.account_shortcuts, name="account-shortcuts"
     ),
+    path("accounts/stay/", organisation.account_stay, name="account-stay"),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
     path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),

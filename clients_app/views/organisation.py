@@ -12,7 +12,7 @@ from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.urls import reverse
@@ -299,6 +299,14 @@ def settings_field_change(
 def account_preferences(request: HttpRequest) -> HttpResponse:
     """Show what a person can set for themselves, and the way to each page."""
     return render(request, "account/preferences.html", {"person": _person(request)})
+
+
+@require_POST
+@login_required
+def account_stay(request: HttpRequest) -> HttpResponse:
+    """Begin the time anew after which an unused sign-in runs out; answer its seconds."""
+    request.session.modified = True
+    return JsonResponse({"seconds": request.session.get_expiry_age()})
 
 
 @require_POST
