@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from clients_app.views import (
+    balance,
     health,
     history,
     metrics,
@@ -29,6 +30,7 @@ urlpatterns = [
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
     path("metrics", metrics.metrics_text, name="metrics"),
+    path("o/<slug:slug>/balance/", balance.balance_page, name="balance"),
     path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),
     path(
         "o/<slug:slug>/clients/export.csv",

@@ -3,6 +3,7 @@
 from clients_app.models.audit_event import AuditEvent
 from clients_app.models.custom_field import CustomField, CustomFieldKind
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.incident import Digest, Incident, IncidentKind
 from clients_app.models.organisation import (
     ApiCredential,
     ApprovalMode,
@@ -43,9 +44,12 @@ __all__ = [
     "CustomField",
     "CustomFieldKind",
     "DeliveryAttempt",
+    "Digest",
     "HeldFor",
     "Hold",
     "HoldReason",
+    "Incident",
+    "IncidentKind",
     "KeySlot",
     "Lane",
     "Membership",

@@ -34,6 +34,7 @@ ORDER = [Role.FRONTDESK, Role.REVIEWER, Role.ADMIN, Role.OWNER]
 
 # Pages of an organisation, and the least role that may open each.
 OF_AN_ORGANISATION = {
+    "o/<slug:slug>/balance/": Role.REVIEWER,
     "o/<slug:slug>/clients/": Role.FRONTDESK,
     "o/<slug:slug>/clients/export.csv": Role.FRONTDESK,
     "o/<slug:slug>/clients/new/": Role.FRONTDESK,
