@@ -60,7 +60,10 @@ def watch(now: datetime | None = None) -> int:
             kind__in=WATCHED, ended_at__isnull=True, subject=""
         )
     }
-    begun = [begin(organisation, kind, now=now) for organisation, kind in wrong - known.keys()]
+    begun = [
+        begin(organisation, kind, now=now)
+        for organisation, kind in wrong - known.keys()
+    ]
     over = known.keys() - wrong
     ended = sum(_end(known[each], now) for each in over)
     return sum(begun) + ended
@@ -242,9 +245,13 @@ def advice(kind: str) -> str:
     """Return what an owner can do about a kind of incident, and what happens meanwhile."""
     kept = _("Clients that come in are kept and sent afterwards; nothing is lost.")
     do = {
-        IncidentKind.OUTAGE: _("Heffl has to come back by itself; we ask every minute."),
+        IncidentKind.OUTAGE: _(
+            "Heffl has to come back by itself; we ask every minute."
+        ),
         IncidentKind.KEY_REFUSED: _("Replace the API key under Settings, Heffl."),
-        IncidentKind.KEY_UNREADABLE: _("Enter the API key again under Settings, Heffl."),
+        IncidentKind.KEY_UNREADABLE: _(
+            "Enter the API key again under Settings, Heffl."
+        ),
         IncidentKind.KEY_UNVERIFIED: _(
             "The key is checked as soon as Heffl can be reached."
         ),

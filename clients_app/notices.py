@@ -91,7 +91,9 @@ def _about_no_key(*, owner: bool) -> Notice:
         if owner
         else _("Nothing is sent to Heffl: ask an owner to add the API key.")
     )
-    return Notice(words, _("You can go on: new clients are kept and sent later."), owner)
+    return Notice(
+        words, _("You can go on: new clients are kept and sent later."), owner
+    )
 
 
 def _about_hold(reason: HoldReason, *, owner: bool) -> Notice:
@@ -109,7 +111,9 @@ def _about_hold(reason: HoldReason, *, owner: bool) -> Notice:
             return Notice(key, later, owner)
         case HoldReason.KEY_UNVERIFIED:
             return Notice(
-                _("Nothing is sent yet: the API key has not been checked."), later, owner
+                _("Nothing is sent yet: the API key has not been checked."),
+                later,
+                owner,
             )
         case HoldReason.KEY_UNREADABLE:
             return Notice(
@@ -119,7 +123,8 @@ def _about_hold(reason: HoldReason, *, owner: bool) -> Notice:
             )
         case HoldReason.RESTORED:
             return Notice(
-                _("Nothing is sent at the moment: the portal comes from a backup."), later
+                _("Nothing is sent at the moment: the portal comes from a backup."),
+                later,
             )
         case _other:
             return Notice(

@@ -107,7 +107,9 @@ def days_of(
 
 def day_of(organisation: Organisation, day: date) -> Line:
     """Return one day's line, with zeros for a day on which nothing came in."""
-    return next(days_of(organisation, day, day), Line(organisation.slug, day, 0, 0, 0, 0, 0))
+    return next(
+        days_of(organisation, day, day), Line(organisation.slug, day, 0, 0, 0, 0, 0)
+    )
 
 
 def open_now(organisation: Organisation) -> OpenNow:
