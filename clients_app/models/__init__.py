@@ -30,7 +30,9 @@ from clients_app.models.submission import (
     Status,
     Submission,
 )
+from clients_app.models.tally import Tally
 from clients_app.models.user import User
+from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
     "FINAL",
@@ -61,5 +63,9 @@ __all__ = [
     "Status",
     "Submission",
     "SubmissionRevision",
+    "Tally",
     "User",
+    "WebhookEvent",
+    "WebhookOutcome",
+    "WebhookSecret",
 ]
