@@ -65,17 +65,17 @@ def likely_matches(
     }
     reasons: dict[int, list[str]] = {}
     for key, kind in client_keys(type, answers).items():
-        rows = ClientKey.objects.filter(organisation=organisation, key=key)
-        newest = rows.order_by("-submission_id").values_list("submission_id", flat=True)
-        for found in newest[:NEWEST]:
-            if kind not in reasons.setdefault(found, []):
-                reasons[found].append(kind)
+        marks = ClientKey.objects.filter(organisation=organisation, key=key)
+        ids = marks.order_by("-submission_id").values_list("submission_id", flat=True)
+        for pk in ids[:NEWEST]:
+            if kind not in reasons.setdefault(pk, []):
+                reasons[pk].append(kind)
     reasons.pop(exclude or 0, None)
     if not reasons:
         return []
     rows = organisation.submissions.defer("search_text", "candidates")
-    found = rows.filter(pk__in=list(reasons)).exclude(status__in=CLOSED)
-    matches = [Match(row, tuple(reasons[row.pk])) for row in found]
+    still_open = rows.filter(pk__in=list(reasons)).exclude(status__in=CLOSED)
+    matches = [Match(row, tuple(reasons[row.pk])) for row in still_open]
     matches.sort(key=_order)
     return matches[:limit]
 
