@@ -1,7 +1,11 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
 from clients_app.models.audit_event import AuditEvent
-from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.custom_field import (
+    CustomField,
+    CustomFieldKind,
+    FieldReading,
+)
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.organisation import (
     ApiCredential,
@@ -40,6 +44,7 @@ __all__ = [
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
+    "FieldReading",
     "DeliveryAttempt",
     "HeldFor",
     "Hold",
