@@ -67,6 +67,15 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
             "max_length": _("The label must be 120 characters or fewer"),
         },
     )
+    label_ar = CleanText(
+        label=_("Label in Arabic"),
+        max_length=120,
+        required=False,
+        help_text=_(
+            "Shown on pages in Arabic. Leave it empty to show the label above."
+        ),
+        error_messages={"max_length": _("The label must be 120 characters or fewer")},
+    )
     help_text = CleanText(
         label=_("Hint"),
         max_length=200,
@@ -89,12 +98,14 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
         fields = [
             "key",
             "label",
+            "label_ar",
             "kind",
             "options",
             "help_text",
             "for_company",
             "for_contact",
             "required",
+            "is_public",
         ]
         labels = {
             "key": _("API name"),
@@ -102,6 +113,7 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
             "for_company": _("Ask for companies"),
             "for_contact": _("Ask for contacts"),
             "required": _("An answer is required"),
+            "is_public": _("Ask on the signup page too"),
         }
         help_texts = {
             "key": _("The name that the field has in Heffl's API. It starts with cf_.")

@@ -43,6 +43,7 @@ class CustomField(models.Model):
         ],
     )
     label = models.CharField(_("label"), max_length=120)
+    label_ar = models.CharField(_("label in Arabic"), max_length=120, blank=True)
     kind = models.CharField(_("kind"), max_length=12, choices=CustomFieldKind)
     help_text = models.CharField(_("hint"), max_length=200, blank=True)
     options = models.JSONField(_("options"), default=list, blank=True)
@@ -51,6 +52,7 @@ class CustomField(models.Model):
     required = models.BooleanField(_("required"), default=False)
     position = models.PositiveIntegerField(default=0)
     is_active = models.BooleanField(default=True)
+    is_public = models.BooleanField(_("asked on the signup page"), default=False)
 
     class Meta:
         constraints = [
