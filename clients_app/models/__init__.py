@@ -32,7 +32,9 @@ from clients_app.models.submission import (
     Status,
     Submission,
 )
+from clients_app.models.tally import Tally
 from clients_app.models.user import User
+from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
     "FINAL",
@@ -62,5 +64,9 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "Tally",
     "User",
+    "WebhookEvent",
+    "WebhookOutcome",
+    "WebhookSecret",
 ]
