@@ -87,7 +87,7 @@ def main() -> None:
         raise SystemExit("The database is not empty.")
     organisation = Organisation.objects.create(name="bench", slug="bench")
     person = User.objects.create_user("bench@example.test", name="Hana")
-    backfill = importlib.import_module("clients_app.migrations.0011_fill_client_keys")
+    backfill = importlib.import_module("clients_app.migrations.0012_fill_client_keys")
     tables = []
     for rows in (1_000, options.rows):
         fill(rows, [(organisation, person, 1)])

@@ -2,7 +2,11 @@
 
 from clients_app.models.audit_event import AuditEvent
 from clients_app.models.client_key import ClientKey
-from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.custom_field import (
+    CustomField,
+    CustomFieldKind,
+    FieldReading,
+)
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.organisation import (
     ApiCredential,
@@ -45,6 +49,7 @@ __all__ = [
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
+    "FieldReading",
     "DeliveryAttempt",
     "HeldFor",
     "Hold",

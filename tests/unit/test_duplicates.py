@@ -129,7 +129,7 @@ def test_what_was_there_before_gets_its_marks(organisation, sara, monkeypatch):
     for at in range(5):
         SubmissionFactory(organisation=organisation, answers={"name": f"Old {at}"})
     before = set(ClientKey.objects.values_list("key", "submission"))
-    migration = importlib.import_module("clients_app.migrations.0011_fill_client_keys")
+    migration = importlib.import_module("clients_app.migrations.0012_fill_client_keys")
     monkeypatch.setattr(migration, "BATCH", 2)
 
     for _ in range(2):

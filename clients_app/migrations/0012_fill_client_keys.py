@@ -33,5 +33,5 @@ def fill(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("clients_app", "0010_client_keys")]
+    dependencies = [("clients_app", "0011_client_keys")]
     operations = [migrations.RunPython(fill, migrations.RunPython.noop, elidable=True)]

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clients_app', '0009_webhooks_and_tallies'),
+        ('clients_app', '0010_field_readings'),
     ]
 
     operations = [
