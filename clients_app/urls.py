@@ -84,6 +84,11 @@ urlpatterns = [
         name="settings-field-new",
     ),
     path(
+        "o/<slug:slug>/settings/fields/read/",
+        organisation.settings_fields_read,
+        name="settings-fields-read",
+    ),
+    path(
         "o/<slug:slug>/settings/fields/<int:pk>/",
         organisation.settings_field_edit,
         name="settings-field-edit",

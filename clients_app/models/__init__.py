@@ -1,7 +1,12 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
 from clients_app.models.audit_event import AuditEvent
-from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.client_key import ClientKey
+from clients_app.models.custom_field import (
+    CustomField,
+    CustomFieldKind,
+    FieldReading,
+)
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.incident import Digest, Incident, IncidentKind
 from clients_app.models.organisation import (
@@ -12,6 +17,7 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
+from clients_app.models.revision import SubmissionRevision
 from clients_app.models.signup import (
     HeldFor,
     SignupBucket,
@@ -40,9 +46,11 @@ __all__ = [
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "ClientKey",
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
+    "FieldReading",
     "DeliveryAttempt",
     "Digest",
     "HeldFor",
@@ -63,6 +71,7 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "SubmissionRevision",
     "Tally",
     "User",
     "WebhookEvent",

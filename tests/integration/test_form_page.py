@@ -236,6 +236,7 @@ def test_custom_answers_are_saved_under_their_own_names(desk, organisation, new_
             "cf_date": "2026-11-22",
             "cf_option": "A",
             "cf_options": ["A", "B"],
+            "cf_texts": "x\r\ny",
             "cf_email": "a@example.com",
             "cf_phone": "050 123 4567",
             "cf_link": "example.com",
@@ -252,6 +253,7 @@ def test_custom_answers_are_saved_under_their_own_names(desk, organisation, new_
         "cf_date": "2026-11-22",
         "cf_option": "A",
         "cf_options": ["A", "B"],
+        "cf_texts": ["x", "y"],
         "cf_email": "a@example.com",
         "cf_phone": "+971501234567",
         "cf_link": "https://example.com",
@@ -298,7 +300,7 @@ def test_page_says_when_single_letter_keys_are_off(desk, frontdesk, new_page):
 def test_fresh_page_costs_few_queries(desk, new_page, django_assert_max_num_queries):
     desk.get(new_page)
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(8):  # three of them say what is in the way
         desk.get(new_page)
 
 

@@ -47,6 +47,7 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
+    "o/<slug:slug>/settings/fields/read/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,

@@ -18,6 +18,7 @@ from clients_app import (
     digest,
     incidents,
     organisations,
+    remote_fields,
     signup_mail,
     tally,
     webhooks,
@@ -35,6 +36,7 @@ CHORES = (
     digest.send_due,
     seldom(600, signup_mail.tidy),
     seldom(600, webhooks.prune),
+    seldom(60, remote_fields.look_daily),
 )
 
 
