@@ -7,8 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from clients_app.models import Submission, search
-from clients_app.models.history import Filters, page_of
-from clients_app.models.history import NEWEST_FIRST
+from clients_app.models.history import NEWEST_FIRST, Filters, page_of
 from tests.factories import OrganisationFactory, SubmissionFactory
 
 pytestmark = [
@@ -20,7 +19,10 @@ pytestmark = [
 
 
 def found(organisation, word):
-    return [row.display_name for row in page_of(organisation, Filters(q=word), NEWEST_FIRST, None).rows]
+    return [
+        row.display_name
+        for row in page_of(organisation, Filters(q=word), NEWEST_FIRST, None).rows
+    ]
 
 
 def test_every_migration_together_leaves_the_index_working():
