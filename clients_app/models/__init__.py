@@ -1,8 +1,9 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
-from clients_app.models.audit_event import AuditEvent
+from clients_app.models.audit_event import AuditEvent, AuditSeal
 from clients_app.models.custom_field import CustomField, CustomFieldKind
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
     ApiCredential,
     ApprovalMode,
@@ -37,6 +38,7 @@ __all__ = [
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "AuditSeal",
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
@@ -44,6 +46,7 @@ __all__ = [
     "HeldFor",
     "Hold",
     "HoldReason",
+    "Invitation",
     "KeySlot",
     "Lane",
     "Membership",
