@@ -103,9 +103,11 @@ def _seal_after(last: AuditSeal | None) -> int:
         return 0
     after = last.last_event if last else 0
     events = AuditEvent.objects.filter(id__gt=after, id__lte=settled).order_by("id")
-    entries: list[list[object]] = [[row.pk, digest_of(row)] for row in events[:BATCH]]
+    rows = list(events[:BATCH])
+    entries: list[list[object]] = [[row.pk, digest_of(row)] for row in rows]
     if not entries:
         return 0
+    newest = rows[-1].pk
     position = (last.position if last else 0) + 1
     digest = _link(last.digest if last else "", position, entries)
     kid, mac = _ring().mac(digest, purpose=PURPOSE)
@@ -113,7 +115,7 @@ def _seal_after(last: AuditSeal | None) -> int:
         with transaction.atomic():
             AuditSeal.objects.create(
                 position=position,
-                last_event=entries[-1][0],
+                last_event=newest,
                 entries=entries,
                 digest=digest,
                 kid=kid,

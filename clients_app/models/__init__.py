@@ -5,6 +5,7 @@ from clients_app.models.custom_field import CustomField, CustomFieldKind
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
+    RANK,
     ApiCredential,
     ApprovalMode,
     KeySlot,
@@ -34,6 +35,7 @@ from clients_app.models.user import User
 __all__ = [
     "FINAL",
     "NEEDS_PERSON",
+    "RANK",
     "WAITING",
     "ApiCredential",
     "ApprovalMode",
