@@ -8,10 +8,12 @@ from clients_app.views import (
     health,
     history,
     members,
+    metrics,
     organisation,
     review,
     signup,
     submissions,
+    webhooks,
 )
 
 urlpatterns = [
@@ -28,6 +30,7 @@ urlpatterns = [
     path("accounts/stay/", organisation.account_stay, name="account-stay"),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
+    path("metrics", metrics.metrics_text, name="metrics"),
     path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),
     path(
         "o/<slug:slug>/clients/export.csv",
@@ -81,6 +84,11 @@ urlpatterns = [
         name="settings-field-new",
     ),
     path(
+        "o/<slug:slug>/settings/fields/read/",
+        organisation.settings_fields_read,
+        name="settings-fields-read",
+    ),
+    path(
         "o/<slug:slug>/settings/fields/<int:pk>/",
         organisation.settings_field_edit,
         name="settings-field-edit",
@@ -109,6 +117,9 @@ urlpatterns = [
     path("o/<slug:slug>/audit/export.csv", audit.audit_export, name="audit-export"),
     path(
         "invitation/<str:token>/", members.invitation_accept, name="invitation-accept"
+    ),
+    path(
+        "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"
     ),
     path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
     path("s/<slug:slug>/embed/", signup.signup_embed, name="signup-embed"),

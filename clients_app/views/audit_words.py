@@ -38,11 +38,14 @@ ACTIONS = {
     "second_factor.added": gettext_lazy("Added a second factor"),
     "second_factor.removed": gettext_lazy("Removed a second factor"),
     "second_factor.failed": gettext_lazy("Second factor was wrong"),
+    "settings.changed": gettext_lazy("Changed the settings"),
     "settings.field_added": gettext_lazy("Added a custom field"),
     "settings.field_changed": gettext_lazy("Changed a custom field"),
     "settings.field_moved": gettext_lazy("Moved a custom field"),
     "settings.field_switched_off": gettext_lazy("Switched a custom field off"),
     "settings.field_switched_on": gettext_lazy("Switched a custom field on"),
+    "settings.fields_drifted": gettext_lazy("Custom fields differ from Heffl"),
+    "settings.fields_read": gettext_lazy("Read the custom fields from Heffl"),
     "sign_in_failed": gettext_lazy("Failed to sign in"),
     "signed_in": gettext_lazy("Signed in"),
     "submission.accepted": gettext_lazy("Entered a client"),
@@ -56,6 +59,8 @@ ACTIONS = {
     "submission.review": gettext_lazy("A client needs a decision"),
     "submission.sent_again": gettext_lazy("Sent a client again"),
     "submission.uncertain": gettext_lazy("Heffl did not confirm a client"),
+    "webhook.secret_added": gettext_lazy("Added a webhook secret"),
+    "webhook.secret_removed": gettext_lazy("Removed a webhook secret"),
 }
 
 

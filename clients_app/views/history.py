@@ -48,6 +48,7 @@ from clients_app.models.history import (
     page_of,
 )
 from clients_app.models.search import LONGEST_QUERY
+from clients_app.signup import LONGEST_CAMPAIGN
 from clients_app.submissions import is_correctable
 from clients_app.views import wording
 from clients_app.views.access import members_only
@@ -83,11 +84,15 @@ class Asked:
 def _asked(parameters: Mapping[str, str]) -> Asked:
     """Read the list's parameters. What cannot be understood is named and left out."""
     errors, typed = {}, {}
-    for name in ("q", *CHOICES, "from", "to"):
+    for name in ("q", *CHOICES, "campaign", "from", "to"):
         typed[name] = parameters.get(name, "").replace("\x00", "").strip()
     if len(typed["q"]) > LONGEST_QUERY:
         words = _("Search for {most} characters or fewer").format(most=LONGEST_QUERY)
         errors["q"], typed["q"] = words, ""
+    if len(typed["campaign"]) > LONGEST_CAMPAIGN:
+        words = _("A campaign has {most} characters or fewer")
+        errors["campaign"] = words.format(most=LONGEST_CAMPAIGN)
+        typed["campaign"] = ""
     for name, choices in CHOICES.items():
         if typed[name] and typed[name] not in choices.values:
             errors[name], typed[name] = _("Choose one from the list"), ""
@@ -105,6 +110,7 @@ def _asked(parameters: Mapping[str, str]) -> Asked:
         status=typed["status"],
         type=typed["type"],
         source=typed["source"],
+        campaign=typed["campaign"],
         since=_midnight(since) if since else None,
         until=_midnight(until + timedelta(days=1)) if until else None,
     )
@@ -176,7 +182,7 @@ def _fields(asked: Asked) -> dict[str, Any]:
     }
     for name, choices in CHOICES.items():
         fields[name]["options"] = choices.choices
-    more = ("source", "from", "to")
+    more = ("source", "campaign", "from", "to")
     fields["more"] = any(asked.typed[name] or name in asked.errors for name in more)
     # `from` is a word of the template language's own making: reach it under another.
     fields["since"], fields["until"] = fields["from"], fields["to"]
@@ -252,6 +258,7 @@ def _chips(asked: Asked) -> list[dict[str, str]]:
         "status": _("Status"),
         "type": _("Type"),
         "source": _("Source"),
+        "campaign": _("Campaign"),
         "from": _("Added from"),
         "to": _("Added to"),
     }

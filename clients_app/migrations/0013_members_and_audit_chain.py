@@ -22,7 +22,7 @@ def remove(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clients_app', '0006_signup_robots_and_mail'),
+        ('clients_app', '0012_fill_client_keys'),
     ]
 
     operations = [
