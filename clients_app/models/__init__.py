@@ -1,6 +1,6 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
-from clients_app.models.audit_event import AuditEvent
+from clients_app.models.audit_event import AuditEvent, AuditSeal
 from clients_app.models.client_key import ClientKey
 from clients_app.models.custom_field import (
     CustomField,
@@ -9,7 +9,9 @@ from clients_app.models.custom_field import (
 )
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.incident import Digest, Incident, IncidentKind
+from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
+    RANK,
     ApiCredential,
     ApprovalMode,
     KeySlot,
@@ -42,10 +44,12 @@ from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecr
 __all__ = [
     "FINAL",
     "NEEDS_PERSON",
+    "RANK",
     "WAITING",
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "AuditSeal",
     "ClientKey",
     "ClientTypeChoice",
     "CustomField",
@@ -58,6 +62,7 @@ __all__ = [
     "HoldReason",
     "Incident",
     "IncidentKind",
+    "Invitation",
     "KeySlot",
     "Lane",
     "Membership",

@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from clients_app import (
+    audit_chain,
     digest,
     incidents,
     organisations,
@@ -30,13 +31,14 @@ log = logging.getLogger("portal.worker")
 CHORES = (
     signup_mail.send_due,
     tally.write,
+    audit_chain.seal_due,
     incidents.send_due,
+    digest.send_due,
     seldom(15, incidents.watch),
     seldom(60, digest.prepare),
-    digest.send_due,
+    seldom(60, remote_fields.look_daily),
     seldom(600, signup_mail.tidy),
     seldom(600, webhooks.prune),
-    seldom(60, remote_fields.look_daily),
 )
 
 
