@@ -6,6 +6,7 @@ from django.views.i18n import set_language
 from clients_app.views import (
     health,
     history,
+    matches,
     metrics,
     organisation,
     review,
@@ -39,6 +40,11 @@ urlpatterns = [
         "o/<slug:slug>/clients/new/",
         submissions.submission_create,
         name="submission-create",
+    ),
+    path(
+        "o/<slug:slug>/clients/matches/",
+        matches.submission_matches,
+        name="submission-matches",
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/",
