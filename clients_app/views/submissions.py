@@ -100,9 +100,7 @@ def _ask_about(
         "lines": alike,
         "asked": ",".join(filter(None, asked))[:2000],
     }
-    return _new(
-        request, member, form, shown=form.client_type, status=422, extra=extra
-    )
+    return _new(request, member, form, shown=form.client_type, status=422, extra=extra)
 
 
 def _is_the_same(submission: Submission, form: SubmissionForm) -> bool:
