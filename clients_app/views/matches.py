@@ -71,9 +71,21 @@ def found_for(
     organisation: Organisation, client_type: str, answers: dict[str, Answer]
 ) -> list[Match]:
     """Return likely matches of cleaned answers, the likeliest first."""
-    wanted = ("name", "email", "phone", "tax_number", "first_name", "last_name")
-    typed = {name: str(answers.get(name) or "") for name in wanted}
-    return likely_matches(organisation, client_type, **typed, limit=SHOWN)
+
+    def typed(name: str) -> str:
+        return str(answers.get(name) or "")
+
+    return likely_matches(
+        organisation,
+        client_type,
+        typed("name"),
+        typed("email"),
+        typed("phone"),
+        typed("tax_number"),
+        first_name=typed("first_name"),
+        last_name=typed("last_name"),
+        limit=SHOWN,
+    )
 
 
 @require_POST

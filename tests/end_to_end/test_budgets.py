@@ -95,7 +95,7 @@ def opens_as_page(client, path):
 
 def watch(context, page):
     """Return a list that grows with the bytes of each finished request."""
-    loads: list[int] = []
+    loads = []
     session = context.new_cdp_session(page)
     session.send("Network.enable")
     session.on(
