@@ -101,6 +101,8 @@ def submissions(
             answers = {"name": name, "tax_number": f"{10**14 + at}"}
         status = chance.choices(STATUSES, WEIGHTS)[0]
         number = f"CLT-{at:07d}" if status == "CREATED" else ""
+        source = chance.choices(["frontdesk", "signup", "import"], [60, 10, 30])[0]
+        campaign = ("fair", "spring", "")[at % 3] if source == "signup" else ""
         yield Submission(
             organisation=organisation,
             submission_token=f"bench-{at}",
@@ -110,7 +112,8 @@ def submissions(
             name_key=name_key_for(name),
             match_key=f"{at:064x}",
             search_text=search_text_for(name, answers, number),
-            source=chance.choices(["frontdesk", "signup", "import"], [60, 10, 30])[0],
+            source=source,
+            campaign=campaign,
             lane=0,
             created_by=person,
             created_at=START + span * (at / total),
@@ -218,6 +221,7 @@ def cases() -> dict[str, dict[str, str]]:
         "status=SENDING": {"status": "SENDING"},
         "type=contact": {"type": "contact"},
         "source=signup": {"source": "signup"},
+        "campaign=fair": {"campaign": "fair"},
         "from (last days)": {"from": "2026-10-25"},
         "to (first days)": {"to": "2023-01-05"},
         "from+to (a day)": {"from": "2024-02-02", "to": "2024-02-02"},
@@ -242,7 +246,7 @@ def cases() -> dict[str, dict[str, str]]:
         asked[f"sort={sort}"] = {"sort": sort}
     pairs = itertools.combinations(
         ["status=CREATED", "status=PENDING", "type=contact", "source=signup",
-         "from+to (a day)", "from+to (a year)", "q frequent (trading)",
+         "campaign=fair", "from+to (a day)", "from+to (a year)", "q frequent (trading)",
          "q medium (suwaidi)", "q two letters (no)", "q absent"], 2,
     )  # fmt: skip
     for left, right in pairs:

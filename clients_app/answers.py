@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from clients_app import phones
+from clients_app import phones, tax_numbers
 from clients_app.countries import COUNTRIES, UAE, country_code, emirate
 from clients_app.heffl.contract import (
     CUSTOM_PREFIX,
@@ -27,13 +26,15 @@ from clients_app.heffl.contract import (
     FieldSpec,
     fields_for,
 )
-from clients_app.text import UnusableText, clean_text, decimal_text
+from clients_app.text import UnusableText, clean_text, decimal_text, iso_date
 
 Posted = Mapping[str, object]
 
 COUNTRY = "billing_address__country"
 STATE = "billing_address__state"
 POSTAL_CODE = "billing_address__postal_code"
+PRESET = "preset_country"
+"""The input in which our page says which country it had chosen before anybody did."""
 # Two questions may share one input name: a company's name and a contact's display
 # name, the list of emirates and the free text for other countries. The page holds
 # both, in this order, and posts both; scripts and imports post one.
@@ -42,6 +43,7 @@ EMIRATE = "emirate"
 TWINS = {"name": ("name", DISPLAY_NAME), STATE: (EMIRATE, STATE)}
 
 MAX_DIGITS = 15
+MAX_TEXTS = 50
 MAX_DECIMALS = {FieldKind.MONEY: 4, FieldKind.NUMBER: 6}
 YES = frozenset({"yes", "true", "1", "on"})
 NO = frozenset({"no", "false", "0", "off"})
@@ -135,7 +137,8 @@ def check(
             checked.answers[spec.name] = answer
         elif client_type in spec.required_for:
             checked.faults[question] = _missing(spec)
-    if from_page and _is_untouched_address(checked.answers, region):
+    preset = (values(posted, PRESET) or [""])[-1] or region
+    if from_page and _is_untouched_address(checked.answers, preset):
         del checked.answers[COUNTRY]
     return checked
 
@@ -160,10 +163,10 @@ def _is_hidden(spec: FieldSpec, country: str) -> bool:
     return spec.name == POSTAL_CODE and country == UAE
 
 
-def _is_untouched_address(answers: Mapping[str, Answer], region: str) -> bool:
+def _is_untouched_address(answers: Mapping[str, Answer], preset: str) -> bool:
     # The page presets the country; alone it is no address that anybody gave.
     address = [name for name in answers if name.startswith("billing_address__")]
-    return address == [COUNTRY] and answers[COUNTRY] == COUNTRIES.get(region)
+    return address == [COUNTRY] and answers[COUNTRY] == COUNTRIES.get(preset)
 
 
 def _answer(
@@ -171,6 +174,8 @@ def _answer(
 ) -> Answer:
     if spec.kind is FieldKind.OPTIONS:
         return _options(spec, values(posted, spec.name))
+    if spec.kind is FieldKind.TEXTS:
+        return _texts(spec, values(posted, spec.name))
     if spec.name in TWINS:
         position = TWINS[spec.name].index(question)
         raw = twin(posted, spec.name, position, asked=True)
@@ -181,8 +186,8 @@ def _answer(
         return None
     if question == EMIRATE:
         text = emirate(text)
-    if spec.name == "tax_number" and country == UAE:
-        return _uae_tax_number(text)
+    if spec.name == "tax_number":
+        return _tax_number(spec, text, country)
     if spec.kind is FieldKind.PHONE:
         return _phone(text, region)
     return _PARSERS[spec.kind](spec, text)
@@ -212,11 +217,14 @@ def _country(spec: FieldSpec, text: str) -> str:
     return COUNTRIES[code] if code else _short(spec, text)
 
 
-def _uae_tax_number(text: str) -> str:
-    digits = re.sub(r"[\s\-‐-―]", "", text)
-    if not re.fullmatch(r"[0-9]{15}", digits):
-        raise Wrong(_("Tax number must be 15 digits"))
-    return digits
+def _tax_number(spec: FieldSpec, text: str, country: str) -> str:
+    rule = tax_numbers.rule_for(country)
+    if rule is None:
+        return _short(spec, text)
+    number = tax_numbers.plain(text)
+    if not rule.pattern.fullmatch(number):
+        raise Wrong(_(rule.words))
+    return number
 
 
 def _phone(text: str, region: str) -> str:
@@ -228,7 +236,13 @@ def _phone(text: str, region: str) -> str:
     return number
 
 
+# What mail programs put around an address when it is copied: certain, so understood.
+_WRAPPED_ADDRESS = re.compile(r"(?:mailto:|[^<>@]*<)([^<>\s]+@[^<>\s]+?)>?", re.I)
+
+
 def _email(spec: FieldSpec, text: str) -> str:
+    if wrapped := _WRAPPED_ADDRESS.fullmatch(text):
+        text = wrapped[1]
     local, _at, domain = text.rpartition("@")
     try:
         _is_email(_short(spec, text))
@@ -253,7 +267,9 @@ def _link(spec: FieldSpec, text: str) -> str:
         usable = False
     if not usable:
         raise Wrong(_("Enter a website like example.com"))
-    return address
+    # Case means nothing before the path, and something in it.
+    scheme, host, *rest = urlsplit(address)
+    return urlunsplit((scheme, host.lower(), *rest))
 
 
 def _number(spec: FieldSpec, text: str) -> str:
@@ -284,13 +300,11 @@ def _not_a_number(spec: FieldSpec) -> str:
 
 
 def _date(spec: FieldSpec, text: str) -> str:
-    try:
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-            raise ValueError
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        words = _("Enter a real date for {label}")
-        raise Wrong(words.format(label=label_of(spec))) from None
+    day = iso_date(text)
+    if day is None:
+        words = _("Enter a real date for {label}, like 2026-12-31")
+        raise Wrong(words.format(label=label_of(spec)))
+    return day
 
 
 def _yes_no(spec: FieldSpec, text: str) -> bool:
@@ -312,6 +326,15 @@ def _options(spec: FieldSpec, raw: list[str]) -> list[str]:
         _option(spec, text) for text in (_clean(spec, one) for one in raw) if text
     }
     return [option for option in spec.options if option in chosen]
+
+
+def _texts(spec: FieldSpec, raw: list[str]) -> list[str]:
+    texts = [_clean(spec, line) for one in raw for line in one.splitlines()]
+    found = [_short(spec, text) for text in texts if text]
+    if len(found) > MAX_TEXTS:
+        words = _("{label} must be {count} lines or fewer")
+        raise Wrong(words.format(label=label_of(spec), count=MAX_TEXTS))
+    return found
 
 
 def _comparable(option: str) -> str:

@@ -28,6 +28,7 @@ from clients_app.answers import (
     DISPLAY_NAME,
     EMIRATE,
     POSTAL_CODE,
+    PRESET,
     STATE,
     TWINS,
     Posted,
@@ -214,17 +215,23 @@ class SubmissionForm(forms.Form):
         organisation: Organisation,
         specs: Sequence[FieldSpec] | None = None,
         initial: Mapping[str, Answer] | None = None,
+        country: str = "",
         public: bool = False,
         without: Collection[str] = (),
     ) -> None:
         """Open the form.
 
         `data` is a QueryDict or a plain mapping by input name; `initial` holds stored
-        answers by input name plus `type`. `without` names what is not asked; what a
-        type requires is asked all the same, and the country with any of its address.
+        answers by input name plus `type`; `country` is the ISO code that a fresh form
+        has chosen, instead of the organisation's own. `without` names what is not asked;
+        what a type requires is asked all the same, and the country with any of its
+        address.
         """
         super().__init__(data=data)
         self.region = organisation.country
+        if data is not None:
+            country = (values(data, PRESET) or [""])[-1]
+        self.preset = country if country in COUNTRIES else self.region
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
         self.public = public
@@ -315,7 +322,7 @@ class SubmissionForm(forms.Form):
 
     def _stored(self, question: str) -> Any:
         if not self.opened_with.keys() - {"type"}:
-            return self.region if question == COUNTRY else ""
+            return self.preset if question == COUNTRY else ""
         country = country_code(str(self.opened_with.get(COUNTRY) or ""))
         name = _INPUT_NAMES.get(question, question)
         if question_name(name, self.client_type, country) != question:
@@ -323,6 +330,8 @@ class SubmissionForm(forms.Form):
         answer = self.opened_with.get(name, "")
         if isinstance(answer, bool):
             return "yes" if answer else "no"
+        if self._kinds.get(question) is FieldKind.TEXTS and isinstance(answer, list):
+            return "\n".join(answer)
         return answer
 
     @property
@@ -331,7 +340,7 @@ class SubmissionForm(forms.Form):
         if self.is_bound or self.opened_with.keys() - {"type"} or self.errors:
             return SafeString(render_crispy_form(self))
         key = (
-            *(self.specs, self.region, self.client_type, get_language()),
+            *(self.specs, self.preset, self.client_type, get_language()),
             *(self.public, self.without),
         )
         html = _fresh_pages.get(key)
@@ -356,7 +365,7 @@ class SubmissionForm(forms.Form):
             (
                 "address",
                 _("Billing address"),
-                _(COUNTRIES.get(self.region, self.region)),
+                _(COUNTRIES.get(self.preset, self.preset)),
             ),
             ("more", _("More details"), ""),
         ):
@@ -373,7 +382,7 @@ class SubmissionForm(forms.Form):
             self.fields[name].required
             or name in self.errors
             or self.value_of(name) not in ("", [], None)
-            and not (name == COUNTRY and self.value_of(name) == self.region)
+            and not (name == COUNTRY and self.value_of(name) == self.preset)
             for name in names
         )
 
@@ -467,8 +476,8 @@ class SubmissionForm(forms.Form):
         attrs |= _NAMED_ATTRS.get(spec.name, {})
         match spec.kind:
             case FieldKind.COUNTRY:
-                return CountrySelect(self.region, attrs)
-            case FieldKind.LONG_TEXT:
+                return CountrySelect(self.preset, attrs)
+            case FieldKind.LONG_TEXT | FieldKind.TEXTS:
                 return forms.Textarea({**attrs, "rows": "2"})
             case FieldKind.YES_NO:
                 return _radios([("yes", _("Yes")), ("no", _("No"))], required)

@@ -151,7 +151,8 @@ def network_of(meta: Mapping[str, object], proxies: int) -> str:
     """
     address = str(meta.get("REMOTE_ADDR") or "")
     if proxies:
-        passed = str(meta.get("HTTP_X_FORWARDED_FOR") or "").split(",")
+        listed = str(meta.get("HTTP_X_FORWARDED_FOR") or "").split(",")
+        passed = [each for each in listed if each.strip()]
         if len(passed) >= proxies:
             address = passed[-proxies]
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 
 # Arabic-Indic and Persian digits pass `isdigit()`, and Heffl would receive them as they are.
 _DIGITS = {
@@ -77,3 +78,32 @@ def decimal_text(value: str) -> str | None:
     whole = re.sub("[, ]", "", match["whole"] or "").lstrip("0") or "0"
     number = f"{whole}.{match['rest']}" if match["rest"] else whole
     return f"-{number}" if match["sign"] == "-" and number.strip("0.") else number
+
+
+_DATE = re.compile(r"(\d{1,4})([-./ ])(\d{1,2})\2(\d{1,4})", re.ASCII)
+
+
+def iso_date(value: str) -> str | None:
+    """Return a cleaned text as a date ("31/12/2026" → "2026-12-31"), else None.
+
+    Where the year comes last, the day comes first. "05/06/2026" is the fifth of June to
+    some people and the sixth of May to others: it is understood only where one of the two
+    numbers cannot be a month, or where both are the same.
+    """
+    match = _DATE.fullmatch(value)
+    if match is None:
+        return None
+    first, _sign, second, last = match.groups()
+    if len(first) == 4 and len(last) <= 2:
+        return _day(first, second, last)
+    if len(last) != 4 or len(first) > 2:
+        return None
+    readings = {_day(last, second, first), _day(last, first, second)} - {None}
+    return readings.pop() if len(readings) == 1 else None
+
+
+def _day(year: str, month: str, day: str) -> str | None:
+    try:
+        return date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return None

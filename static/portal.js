@@ -5,10 +5,21 @@
   const one = (selector, root = document) => root.querySelector(selector);
   const say = (words) => { if (words) one("#live").textContent = words; };
 
+  // What desk.js keeps on this computer goes once the client that it became is shown.
+  const stored = () => { try { return Object.keys(localStorage); } catch { return []; } };
+  const token = one("[data-token]")?.dataset.token;
+  for (const key of token ? stored() : []) if (localStorage[key].includes(token)) delete localStorage[key];
+
   // A second click on a form that is on its way does nothing.
   addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post") return;
+    // Signing out leaves nothing on this computer; what still waits to be sent is asked about.
+    if (form.dataset.unsent) {
+      const kept = stored();
+      if (kept.some((key) => /^queue/.test(key)) && !confirm(form.dataset.unsent)) return event.preventDefault();
+      for (const key of kept) delete localStorage[key];
+    }
     if (form.sent) return event.preventDefault();
     form.sent = true;
     for (const button of form.querySelectorAll("button")) button.ariaDisabled = "true";
@@ -48,7 +59,7 @@
       const keys = one(".keys");
       if (keys) { keys.open = keys.closest(".menu").open = true; one("summary", keys).focus(); }
     } else if (!shiftKey && code === "Slash" && one("[data-key=Slash]")) one("[data-key=Slash]").focus();
-    else if (!shiftKey && code === "KeyN" && one("[data-key=KeyN]")) one("[data-key=KeyN]").click();
+    else if (!shiftKey && code === "KeyN" && one("[data-key=KeyN]")) (one("main [data-key=KeyN]") || one("[data-key=KeyN]")).click();
     else done = false;
     if (done) event.preventDefault();
   });

@@ -8,8 +8,10 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from clients_app.views import submissions
 from heffl_portal.log_config import request_id
 
 
@@ -25,8 +27,14 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "403.html", status=403)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer 403 to a form that did not come from this site or was open too long."""
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Answer 403 to a form that did not come from this site or was open too long.
+
+    The client form of a person who signed in again in another window comes back filled
+    in: the browser says that it is from here, and its mark that it is theirs.
+    """
+    if again := submissions.shown_again(request):
+        return again
     return render(request, "403_csrf.html", status=403)
 
 

@@ -27,6 +27,8 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from clients_app import audit, custom_fields
+from clients_app.answers import COUNTRY
+from clients_app.countries import country_code
 from clients_app.export import csv_lines
 from clients_app.heffl.contract import CUSTOM_PREFIX, ClientType, fields_for
 from clients_app.models import (
@@ -46,6 +48,7 @@ from clients_app.models.history import (
     page_of,
 )
 from clients_app.models.search import LONGEST_QUERY
+from clients_app.signup import LONGEST_CAMPAIGN
 from clients_app.submissions import is_correctable
 from clients_app.views import wording
 from clients_app.views.access import members_only
@@ -81,11 +84,15 @@ class Asked:
 def _asked(parameters: Mapping[str, str]) -> Asked:
     """Read the list's parameters. What cannot be understood is named and left out."""
     errors, typed = {}, {}
-    for name in ("q", *CHOICES, "from", "to"):
+    for name in ("q", *CHOICES, "campaign", "from", "to"):
         typed[name] = parameters.get(name, "").replace("\x00", "").strip()
     if len(typed["q"]) > LONGEST_QUERY:
         words = _("Search for {most} characters or fewer").format(most=LONGEST_QUERY)
         errors["q"], typed["q"] = words, ""
+    if len(typed["campaign"]) > LONGEST_CAMPAIGN:
+        words = _("A campaign has {most} characters or fewer")
+        errors["campaign"] = words.format(most=LONGEST_CAMPAIGN)
+        typed["campaign"] = ""
     for name, choices in CHOICES.items():
         if typed[name] and typed[name] not in choices.values:
             errors[name], typed[name] = _("Choose one from the list"), ""
@@ -103,6 +110,7 @@ def _asked(parameters: Mapping[str, str]) -> Asked:
         status=typed["status"],
         type=typed["type"],
         source=typed["source"],
+        campaign=typed["campaign"],
         since=_midnight(since) if since else None,
         until=_midnight(until + timedelta(days=1)) if until else None,
     )
@@ -174,7 +182,7 @@ def _fields(asked: Asked) -> dict[str, Any]:
     }
     for name, choices in CHOICES.items():
         fields[name]["options"] = choices.choices
-    more = ("source", "from", "to")
+    more = ("source", "campaign", "from", "to")
     fields["more"] = any(asked.typed[name] or name in asked.errors for name in more)
     # `from` is a word of the template language's own making: reach it under another.
     fields["since"], fields["until"] = fields["from"], fields["to"]
@@ -250,6 +258,7 @@ def _chips(asked: Asked) -> list[dict[str, str]]:
         "status": _("Status"),
         "type": _("Type"),
         "source": _("Source"),
+        "campaign": _("Campaign"),
         "from": _("Added from"),
         "to": _("Added to"),
     }
@@ -364,8 +373,20 @@ def submission_detail(
         ],
         "more_attempts": len(attempts) > ATTEMPTS_SHOWN,
         "by": person.shown_name if person else _door(submission),
+        "next_query": _like_this_one(submission),
     }
     return render(request, "submissions/detail.html", context)
+
+
+def _like_this_one(submission: Submission) -> str:
+    """Return the query that opens the next form with this client's type and country."""
+    asked = {}
+    if submission.type != ClientType.COMPANY:
+        asked["type"] = submission.type
+    country = country_code(str(submission.answers.get(COUNTRY) or ""))
+    if country and country != submission.organisation.country:
+        asked["country"] = country
+    return f"?{urlencode(asked)}" if asked else ""
 
 
 def _answers(submission: Submission) -> list[tuple[str, str]]:

@@ -391,6 +391,7 @@ def _correction(
         "problems": form.problems(),
         "shown": form.client_type,
         "correcting": True,
+        "languages": _languages(request, visitor),
         "query": urlencode(visitor.asks_language),
     }
     return _keep_private(render(request, "signup/form.html", context, status=status))

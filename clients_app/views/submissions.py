@@ -4,33 +4,49 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import messages
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from clients_app import submissions
+from clients_app import phones, submissions
 from clients_app.forms import SubmissionForm
 from clients_app.models import Membership, Source, Status, Submission
+from clients_app.views import kept
 from clients_app.views.access import members_only
+from clients_app.views.kept import kept_over_sign_in
 
 NO_FIELD = ("payload", "firewall")
 """Problems that are of no answer: there is nothing to mark."""
+ONLY_SHOWN = ("switch", "again")
+"""What a form may be sent for besides saving it: other fields, or another look."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@kept_over_sign_in
 @members_only()
 def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
     """Show the empty form; save a filled one and lead to its status."""
     organisation = member.organisation
     if request.method != "POST":
-        asked = {"type": request.GET.get("type", "")}
-        form = SubmissionForm(organisation=organisation, initial=asked)
+        form = SubmissionForm(
+            organisation=organisation,
+            initial={"type": request.GET.get("type", "")},
+            country=request.GET.get("country", ""),
+        )
         return _new(request, member, form)
     form = SubmissionForm(request.POST, organisation=organisation)
-    if request.POST.get("action") == "switch":
+    if request.POST.get("action") in ONLY_SHOWN:
         form.show_only()
+        _say_why_shown_again(request, form)
         return _new(request, member, form, shown=form.client_type)
     if not form.is_valid():
         return _new(request, member, form, shown=form.client_type, status=422)
@@ -44,7 +60,8 @@ def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
     )
     if not _is_the_same(submission, form):
         return _sent_before(request, member, form, submission)
-    return _to_status(member, submission)
+    _warn_about_phone(request, submission)
+    return _to_status(request, member, submission)
 
 
 def _is_the_same(submission: Submission, form: SubmissionForm) -> bool:
@@ -68,6 +85,48 @@ def _sent_before(
     return _new(request, member, form, shown=form.client_type, status=422)
 
 
+def shown_again(request: HttpRequest) -> HttpResponseBase | None:
+    """Return the client form as it was sent, for a person whose page was out of date.
+
+    None unless the browser says that our own page sent it, and the page that it was made
+    for who is signed in now: nobody meets answers that are not theirs.
+    """
+    route = request.resolver_match
+    here = f"{request.scheme}://{request.get_host()}"
+    owner = kept.owner_of(request.POST.get("typed_by", ""))
+    if (
+        route is None
+        or route.view_name not in {"submission-create", "submission-edit"}
+        or request.headers.get("Origin") != here
+        or not owner
+        or owner != str(request.user.pk)
+    ):
+        return None
+    posted = request.POST.copy()
+    posted["action"] = "again"
+    request.POST = posted  # type: ignore[assignment]
+    answer: HttpResponseBase = route.func(request, *route.args, **route.kwargs)
+    return answer
+
+
+def _say_why_shown_again(request: HttpRequest, form: SubmissionForm) -> None:
+    if request.POST.get("action") == "again":
+        words = _(
+            "You signed in again in another window. Check the answers and send them "
+            "once more."
+        )
+        form.refuse("", words)
+
+
+def _desk(request: HttpRequest, member: Membership) -> dict[str, object]:
+    """Return what the page needs to lose nothing: whose form it is, and until when."""
+    return {
+        "mark": kept.mark_of(member.user),
+        "ends": kept.seconds_left(request),
+        "fresh": request.method != "POST",
+    }
+
+
 def _new(
     request: HttpRequest,
     member: Membership,
@@ -83,11 +142,13 @@ def _new(
         "button": _("Create client"),
         "problems": form.problems(),
         "shown": shown,
+        **_desk(request, member),
     }
     return render(request, "submissions/form.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@kept_over_sign_in
 @members_only()
 def submission_edit(
     request: HttpRequest, member: Membership, uuid: UUID
@@ -103,8 +164,9 @@ def submission_edit(
         _repeat_refusal(form, submission)
         return _correction(request, member, submission, form)
     form = SubmissionForm(request.POST, organisation=organisation)
-    if request.POST.get("action") == "switch":
+    if request.POST.get("action") in ONLY_SHOWN:
         form.show_only()
+        _say_why_shown_again(request, form)
         return _correction(request, member, submission, form)
     if not form.is_valid():
         return _correction(request, member, submission, form, status=422)
@@ -117,7 +179,9 @@ def submission_edit(
     )
     if not revised:
         return _taken(request, member, submission)
-    return _to_status(member, submission)
+    submission.answers = form.cleaned_answers()
+    _warn_about_phone(request, submission)
+    return _to_status(request, member, submission)
 
 
 def _posted_revision(request: HttpRequest, submission: Submission) -> int:
@@ -152,13 +216,26 @@ def _correction(
         "shown": form.client_type,
         "revision": request.POST.get("revision") or submission.revision,
         "cancel_url": _address(member, submission),
+        **_desk(request, member),
     }
     return render(request, "submissions/form.html", context, status=status)
 
 
-def _to_status(member: Membership, submission: Submission) -> HttpResponse:
+def _warn_about_phone(request: HttpRequest, submission: Submission) -> None:
+    phone = str(submission.answers.get("phone") or "")
+    if phone and not phones.is_in_use(phone):
+        words = _("The phone number looks unusual for its country. Check it again.")
+        messages.warning(request, words)
+
+
+def _to_status(
+    request: HttpRequest, member: Membership, submission: Submission
+) -> HttpResponse:
+    address = _address(member, submission)
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"location": address}, status=201)
     # 303, not 302: whatever was posted, a browser now asks with GET.
-    return HttpResponseRedirect(_address(member, submission), status=303)
+    return HttpResponseRedirect(address, status=303)
 
 
 def _address(member: Membership, submission: Submission) -> str:

@@ -189,7 +189,7 @@ class Shown(HTMLParser):
 # Names, keys of the keyboard and examples stay as they are.
 FOREIGN = re.compile(
     r"Heffl Portal|Heffl|\(Settings, Developers\)|API|English|CSV|Excel|QR|HTTP"
-    r"|\b(?:Ctrl|Alt|Enter|Esc|N)\b|CLT-\d+|heffl_user_\S*|\bcf_\w*"
+    r"|\b(?:Ctrl|Alt|Enter|Esc|N)\b|CLT-\d+|heffl_user_\S*|whsec_\S*|client\.created|https?://\S+|\bcf_\w*"
     r"|[\w.-]+@[\w.-]+|example\.com|Al Noor Trading"
 )
 
@@ -284,7 +284,7 @@ def test_form_page_has_the_words_agreed_on(boss, organisation, kind):
                 "أدخل الاسم الأول",
                 "أدخل رقم هاتف مع رمز الدولة",
                 "أدخل بريدًا إلكترونيًا مثل name@example.com",
-                "أدخل تاريخًا صحيحًا في يوم الافتتاح",
+                "أدخل تاريخًا صحيحًا في يوم الافتتاح، مثل \u20662026-12-31\u2069",
                 "اختر المساحة",
             ],
         ),

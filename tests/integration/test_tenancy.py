@@ -1,31 +1,27 @@
-"""Every address × every kind of stranger: nothing foreign is shown, nothing changes.
+"""Every address × every method × everybody: nothing foreign is shown, nothing changes.
 
-An address that the manifest does not list fails: whoever adds a page says who may see it.
+The addresses come from the URLconf. One that the manifest below does not list fails:
+whoever adds a page writes one line here that says who may open it.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.apps import apps
 from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from clients_app import credentials
+from clients_app import audit, credentials
 from clients_app.crypto import Secret
-from clients_app.models import (
-    ApiCredential,
-    CustomField,
-    Membership,
-    Organisation,
-    Role,
-    Status,
-    Submission,
-)
+from clients_app.models import Invitation, Role, Status
 from tests.factories import (
     CustomFieldFactory,
     MembershipFactory,
@@ -51,9 +47,14 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
+    "o/<slug:slug>/settings/fields/read/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
+    "o/<slug:slug>/settings/members/": Role.ADMIN,
+    "o/<slug:slug>/settings/members/<int:person>/": Role.ADMIN,
+    "o/<slug:slug>/audit/": Role.ADMIN,
+    "o/<slug:slug>/audit/export.csv": Role.ADMIN,
 }
 # Pages of a person: each shows only what belongs to who asks.
 OF_A_PERSON = {
@@ -61,10 +62,12 @@ OF_A_PERSON = {
     "accounts/language/",
     "accounts/preferences/",
     "accounts/shortcuts/",
+    "accounts/stay/",
 }
-OPEN = {"healthz", "readyz"}
+OPEN = {"healthz", "readyz", "metrics", "webhooks/heffl/<slug:slug>/"}
 # Pages for strangers: tests/integration/test_signup_page.py says what they tell.
 PUBLIC = {
+    "invitation/<str:token>/",
     "s/<slug:slug>/",
     "s/<slug:slug>/embed/",
     "s/<slug:slug>/embed/r/<slug:receipt>/",
@@ -75,13 +78,18 @@ PUBLIC = {
 BROUGHT = ("accounts/", "admin/")
 
 
-def routes(patterns=None, before=""):
+def views(patterns=None, before=""):
+    """Yield every address of the URLconf with its view."""
     for pattern in patterns or get_resolver().url_patterns:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, route)
+            yield from views(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):
-            yield route
+            yield route, pattern.callback
+
+
+def routes():
+    return [route for route, _view in views()]
 
 
 def test_every_address_is_in_the_manifest():
@@ -90,8 +98,27 @@ def test_every_address_is_in_the_manifest():
         for route in routes()
         if route in OF_A_PERSON or not route.startswith(BROUGHT)
     }
+    listed = OPEN | PUBLIC | OF_A_PERSON | set(OF_AN_ORGANISATION)
 
-    assert own == OPEN | PUBLIC | OF_A_PERSON | set(OF_AN_ORGANISATION)
+    assert not own - listed, (
+        f"New: {sorted(own - listed)}. Add a line to OF_AN_ORGANISATION above with the "
+        "least role that may open it, or to OF_A_PERSON, PUBLIC or OPEN."
+    )
+    assert not listed - own, f"Gone: take out {sorted(listed - own)}."
+
+
+# What stands for each converter in an address: a thing of the scene's organisation.
+PARTS: dict[str, Any] = {
+    "slug": lambda scene: scene.organisation.slug,
+    "uuid": lambda scene: scene.submission.uuid,
+    "pk": lambda scene: scene.field.pk,
+    "person": lambda scene: scene.member.pk,
+    "token": lambda scene: "no-such-token",
+    "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
+}
+# Tables that a look at a page may touch: counts of tries, what is noted about it, and the
+# asker's own row (when they last signed in, what they prefer).
+MAY_MOVE = {"auditevent", "signupbucket", "user"}
 
 
 @dataclass
@@ -101,19 +128,24 @@ class Scene:
     organisation: Any
     submission: Any
     field: Any
+    member: Any
 
     def path(self, route: str, slug: str = "") -> str:
-        values = {
-            "slug": slug or self.organisation.slug,
-            "uuid": self.submission.uuid,
-            "pk": self.field.pk,
-            "receipt": self.submission.receipt or "ab" * 16,
-        }
-        return "/" + re.sub(r"<\w+:(\w+)>", lambda match: str(values[match[1]]), route)
+        def value(match: re.Match[str]) -> str:
+            name = match[1]
+            assert name in PARTS, f"Say in PARTS what stands for <{name}> in {route}."
+            return slug if slug and name == "slug" else str(PARTS[name](self))
 
-    def rows(self) -> list[object]:
-        tables = (Organisation, Submission, CustomField, ApiCredential, Membership)
-        return [list(table.objects.order_by("pk").values()) for table in tables]
+        return "/" + re.sub(r"<\w+:(\w+)>", value, route)
+
+    def rows(self) -> dict[str, list[Any]]:
+        """Return every row of the app's tables, to compare before and after."""
+        tables = apps.get_app_config("clients_app").get_models()
+        return {
+            table.__name__: list(table._default_manager.order_by("pk").values())
+            for table in tables
+            if table._meta.model_name not in MAY_MOVE
+        }
 
 
 @pytest.fixture
@@ -139,7 +171,17 @@ def scene(db):
         heffl_id="clt_1",
         number=f"{CANARY}-1",
     )
-    return Scene(organisation, submission, field)
+    member = MembershipFactory(organisation=organisation, user__name=f"{CANARY} Ann")
+    Invitation.objects.create(
+        organisation=organisation,
+        email=f"{CANARY.lower()}@example.test",
+        role=Role.FRONTDESK,
+        language="en",
+        token_hash="0" * 64,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    audit.record("export", organisation=organisation, detail={"note": CANARY})
+    return Scene(organisation, submission, field, member)
 
 
 def browser(user):
@@ -155,50 +197,93 @@ def body(answer):
     return answer.getvalue() if answer.streaming else answer.content
 
 
-def ask(client, path):
-    """Ask with every method; return the statuses. Nothing foreign may be in an answer."""
-    statuses = set()
-    for method in ("get", "head", "post", "put", "delete"):
-        data = {"action": "remove", "slot": "current", "next": path}
+METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
+# Names under which a page might take the id of a thing, in its body or after the "?".
+ID_NAMES = [
+    "id",
+    "ids",
+    "pk",
+    "uuid",
+    "uuids",
+    "submission",
+    "submissions",
+    "selected",
+    "item",
+    "items",
+    "client",
+    "clients",
+    "field",
+    "member",
+    "user",
+    "target",
+    "invitation",
+    "import",
+    "link",
+    "other",
+    "candidate",
+]
+
+
+def ask(client, path, data=None):
+    """Ask with every method; return the status of each. No answer may hold the canary."""
+    data = data or {"action": "remove", "slot": "current", "next": path}
+    statuses = {}
+    for method in METHODS:
         answer = getattr(client, method)(path, data)
-        assert CANARY.encode() not in body(answer)
-        assert CANARY not in str(answer.headers)
-        statuses.add(answer.status_code)
+        assert CANARY.encode() not in body(answer), f"{method} {path} shows it"
+        assert CANARY not in str(answer.headers), f"{method} {path} names it"
+        statuses[method] = answer.status_code
     return statuses
 
 
+def an_outsider(role):
+    """Return a maker: somebody of another organisation, with this role there."""
+    return lambda scene: MembershipFactory(role=role).user
+
+
 def outsider(scene):
-    return MembershipFactory(role=Role.OWNER).user
+    return an_outsider(Role.OWNER)(scene)
 
 
 def suspended(scene):
     return MembershipFactory(
-        organisation=scene.organisation,
-        role=Role.OWNER,
-        suspended_at=timezone.now(),
+        organisation=scene.organisation, role=Role.OWNER, suspended_at=timezone.now()
     ).user
-
-
-def removed(scene):
-    member = MembershipFactory(organisation=scene.organisation, role=Role.OWNER)
-    member.delete()
-    return member.user
 
 
 def operator(scene):
     return UserFactory(is_staff=True, is_superuser=True)
 
 
-@pytest.mark.parametrize("stranger", [outsider, suspended, removed, operator])
+STRANGERS: dict[str, Any] = {
+    "front desk elsewhere": an_outsider(Role.FRONTDESK),
+    "admin elsewhere": an_outsider(Role.ADMIN),
+    "owner elsewhere": outsider,
+    "suspended owner": suspended,
+    "site operator": operator,
+}
+
+
+def stranger(scene, who):
+    """Return the browser of somebody who does not belong to the scene's organisation."""
+    if who != "removed owner":
+        return browser(STRANGERS[who](scene))
+    member = MembershipFactory(organisation=scene.organisation, role=Role.OWNER)
+    client = browser(member.user)  # signed in before
+    member.delete()
+    return client
+
+
 @pytest.mark.parametrize("route", OF_AN_ORGANISATION)
-def test_a_stranger_finds_no_such_page(scene, route, stranger):
-    client = browser(stranger(scene))
+@pytest.mark.parametrize("who", [*STRANGERS, "removed owner"])
+def test_a_stranger_finds_no_such_page(scene, route, who):
+    client = stranger(scene, who)
     before = scene.rows()
 
     statuses = ask(client, scene.path(route))
 
-    assert 404 in statuses
-    assert statuses <= {404, 405}
+    assert 404 in statuses.values()
+    assert set(statuses.values()) <= {404, 405}, statuses
     assert scene.rows() == before
 
 
@@ -218,8 +303,8 @@ def test_a_visitor_is_sent_to_sign_in(scene, route):
 
     statuses = ask(browser(None), scene.path(route))
 
-    assert 302 in statuses
-    assert statuses <= {302, 405}
+    assert 302 in statuses.values()
+    assert set(statuses.values()) <= {302, 405}, statuses
     answer = browser(None).get(scene.path(route))
     assert answer.status_code == 405 or answer.url.startswith("/accounts/login/")
     assert scene.rows() == before
@@ -235,43 +320,74 @@ def test_a_stranger_does_not_reach_a_thing_through_their_own_organisation(scene,
 
     statuses = ask(browser(user), scene.path(route, own))
 
-    assert 404 in statuses
-    assert statuses <= {404, 405}
+    assert 404 in statuses.values()
+    assert set(statuses.values()) <= {404, 405}, statuses
+    assert scene.rows() == before
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in OF_AN_ORGANISATION if route.count("<") == 1]
+)
+@pytest.mark.parametrize("thing", ["uuid", "pk"])
+def test_a_stranger_does_not_reach_a_thing_by_a_parameter(scene, route, thing):
+    user = outsider(scene)
+    own = user.memberships.get().organisation.slug
+    foreign = str(PARTS[thing](scene))
+    names = dict.fromkeys(ID_NAMES, foreign)
+    before = scene.rows()
+
+    for action in ("approve", "remove", "drop"):
+        data = {**names, "action": action}
+        path = scene.path(route, own)
+        statuses = ask(browser(user), path, data)
+        also = browser(user).post(f"{path}?{urlencode(data)}", data)
+
+        assert max(*statuses.values(), also.status_code) < 500, statuses
+        assert CANARY.encode() not in body(also)
     assert scene.rows() == before
 
 
 @pytest.mark.parametrize(
     ("route", "role"),
     [
-        (route, ORDER[ORDER.index(least) - 1])
+        (route, role)
         for route, least in OF_AN_ORGANISATION.items()
-        if least != Role.FRONTDESK
+        for role in ORDER[: ORDER.index(least)]
     ],
 )
 def test_a_lower_role_is_refused(scene, route, role):
     member = MembershipFactory(organisation=scene.organisation, role=role)
+    client = browser(member.user)
     before = scene.rows()
 
-    client = browser(member.user)
     statuses = {
-        getattr(client, method)(scene.path(route)).status_code
-        for method in ("get", "post")
+        method: getattr(client, method)(scene.path(route)).status_code
+        for method in METHODS
     }
 
-    assert 403 in statuses
-    assert statuses <= {403, 405}
+    assert 403 in statuses.values()
+    assert set(statuses.values()) <= {403, 405}, statuses
     assert scene.rows() == before
 
 
-@pytest.mark.parametrize(("route", "role"), OF_AN_ORGANISATION.items())
-def test_the_least_role_is_let_in(scene, route, role):
+@pytest.mark.parametrize(
+    ("route", "role"),
+    [
+        (route, role)
+        for route, least in OF_AN_ORGANISATION.items()
+        for role in ORDER[ORDER.index(least) :]
+    ],
+)
+def test_the_least_role_and_those_above_are_let_in(scene, route, role):
     member = MembershipFactory(organisation=scene.organisation, role=role)
-    member.user.set_unusable_password()
-    member.user.save()
+    client = browser(member.user)
 
-    answer = browser(member.user).get(scene.path(route))
+    shown = client.get(scene.path(route))
+    sent = client.post(scene.path(route), {"action": "no such action"})
 
-    assert answer.status_code in {200, 302, 405}
+    assert shown.status_code in {200, 302, 405}
+    assert sent.status_code != 403
+    assert sent.status_code < 500
 
 
 @pytest.mark.parametrize("route", sorted(OF_A_PERSON))
@@ -281,13 +397,18 @@ def test_a_page_of_a_person_shows_nothing_of_other_organisations(scene, route):
 
     statuses = ask(browser(user), scene.path(route))
 
-    assert statuses <= {200, 302, 405}
+    assert set(statuses.values()) <= {200, 302, 405}, statuses
     assert scene.rows() == before
 
 
 @pytest.mark.parametrize("route", sorted(OPEN))
 def test_an_open_page_shows_nothing_of_any_organisation(scene, route):
-    assert ask(browser(None), scene.path(route)) <= {200, 405, 503}
+    before = scene.rows()
+
+    statuses = ask(browser(None), scene.path(route))
+
+    assert set(statuses.values()) <= {200, 400, 405, 503}, statuses
+    assert scene.rows() == before
 
 
 @pytest.mark.parametrize("who", ["visitor", "stranger"])
@@ -296,8 +417,20 @@ def test_a_closed_public_page_shows_nothing_of_its_organisation(scene, route, wh
     client = browser(outsider(scene) if who == "stranger" else None)
     before = scene.rows()
 
-    assert ask(client, scene.path(route)) <= {404, 405}
+    statuses = ask(client, scene.path(route))
+
+    assert set(statuses.values()) <= {404, 405}, statuses
     assert scene.rows() == before
+
+
+def test_every_view_asks_for_the_role_that_is_listed():
+    found = {
+        route: Role(least)
+        for route, view in views()
+        if (least := getattr(view, "least_role", None))
+    }
+
+    assert found == OF_AN_ORGANISATION
 
 
 SAMPLES = {"(?P<key>[-:\\w]+)": "key", "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-key"}
@@ -324,9 +457,9 @@ def test_a_brought_page_shows_nothing_and_breaks_nowhere(scene, path, who):
 
     statuses = ask(browser(user), path)
 
-    assert max(statuses) < 500
+    assert max(statuses.values()) < 500, statuses
     if path.startswith("/admin/"):
-        assert 200 not in statuses
+        assert 200 not in statuses.values()
     assert scene.rows() == before
 
 

@@ -172,6 +172,12 @@ def test_check_refuses_a_control_character_everywhere(spec):
         ("00971501234567", "+971501234567"),
         ("050 123 4567", "+971501234567"),
         ("٠٥٠ ١٢٣ ٤٥٦٧", "+971501234567"),
+        ("971501234567", "+971501234567"),
+        ("(050) 123-4567", "+971501234567"),
+        ("+971 (0)50 123 4567", "+971501234567"),
+        ("050.123.4567", "+971501234567"),
+        ("tel:+971-50-1234567", "+971501234567"),
+        ("Sara, M: +971 50 123 4567, sara@example.com", None),
         ("+49 (30) 123456", "+4930123456"),
         ("12x", None),
         ("050 123 4567 ext 9", None),
@@ -214,7 +220,7 @@ def test_check_keeps_an_email_address(typed):
         ("example.com", "https://example.com"),
         ("www.example.com/shop?a=1", "https://www.example.com/shop?a=1"),
         ("http://example.com", "http://example.com"),
-        ("HTTPS://Example.com", "HTTPS://Example.com"),
+        ("HTTPS://Example.com", "https://example.com"),
         ("مثال.إختبار", "https://مثال.إختبار"),
         ("example", None),
         ("ftp://example.com", None),
@@ -263,12 +269,24 @@ def test_check_takes_an_opening_balance_of_0_or_more(typed, stored):
         ("AE", "100 1234 5678 9003", "100123456789003"),
         ("United Arab Emirates", "100-1234-5678-9003", "100123456789003"),
         ("AE", "١٠٠١٢٣٤٥٦٧٨٩٠٠٣", "100123456789003"),
+        ("AE", "TRN: 100123456789003", "100123456789003"),
         ("AE", "12345", None),
+        ("AE", "1001234567890O3", None),
+        ("SA", "3001 2345 6700 003", "300123456700003"),
+        ("SA", "100123456700003", None),
+        ("BH", "200-0012", None),
+        ("BH", "200012345678900", "200012345678900"),
+        ("OM", "om 1100 006083", "OM1100006083"),
+        ("OM", "VATIN OM1100006083", "OM1100006083"),
+        ("OM", "1100006083", None),
+        ("KW", "VAT 12", "VAT 12"),
         ("DE", "DE 123 456 789", "DE 123 456 789"),
         ("", "VAT-1", "VAT-1"),
     ],
 )
-def test_check_wants_15_digits_of_a_tax_number_in_the_uae_only(country, typed, stored):
+def test_check_knows_the_tax_numbers_of_the_gulf_and_takes_any_other(
+    country, typed, stored
+):
     result = checked(company(tax_number=typed, **{COUNTRY: country}))
 
     assert result.answers.get("tax_number") == stored
@@ -342,6 +360,7 @@ def test_check_reads_the_name_that_belongs_to_the_type(query, name):
         ("long_text", " A\r\nB ", "A\nB"),
         ("number", "-1,200.5", "-1200.5"),
         ("date", "2026-02-28", "2026-02-28"),
+        ("date", "٢٨/٠٢/٢٠٢٦", "2026-02-28"),
         ("email", "a@example.com", "a@example.com"),
         ("phone", "050 123 4567", "+971501234567"),
         ("link", "example.com", "https://example.com"),
@@ -364,9 +383,9 @@ def test_check_stores_a_custom_answer_by_its_kind(kind, typed, stored):
     ("kind", "typed", "words"),
     [
         ("number", "ten", "Size must be a number, like 12 or 250.50"),
-        ("date", "2026-02-30", "Enter a real date for Size"),
-        ("date", "28/02/2026", "Enter a real date for Size"),
-        ("date", "20260228", "Enter a real date for Size"),
+        ("date", "2026-02-30", "Enter a real date for Size, like 2026-12-31"),
+        ("date", "05/06/2026", "Enter a real date for Size, like 2026-12-31"),
+        ("date", "20260228", "Enter a real date for Size, like 2026-12-31"),
         ("email", "x", "Enter an email address like name@example.com"),
         ("link", "x", "Enter a website like example.com"),
         ("yes_no", "maybe", "Choose Size"),
@@ -464,3 +483,43 @@ def test_the_preset_country_alone_is_no_address():
     assert touched.answers["billing_address__country"] == "United Arab Emirates"
     assert chosen.answers["billing_address__country"] == "Oman"
     assert script.answers["billing_address__country"] == "United Arab Emirates"
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("mailto:sara@example.com", "sara@example.com"),
+        ("Sara Ahmed <sara@example.com>", "sara@example.com"),
+        ("<sara@example.com>", "sara@example.com"),
+        ("Sara <sara@example.com>, Ali <ali@example.com>", None),
+        ("Sara Ahmed | Sales | +971 50 123 4567 | sara@example.com", None),
+    ],
+)
+def test_check_understands_an_address_as_mail_programs_copy_it(typed, stored):
+    result = checked(contact(email=typed))
+
+    assert result.answers.get("email") == stored
+    assert ("email" in result.faults) is (stored is None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("WWW.Example.COM/Menu", "https://www.example.com/Menu"),
+        ("HTTP://example.com", "http://example.com"),
+        ("example .com", None),
+        ("my shop", None),
+    ],
+)
+def test_check_writes_a_website_in_one_way(typed, stored):
+    result = checked(company(website=typed))
+
+    assert result.answers.get("website") == stored
+    assert ("website" in result.faults) is (stored is None)
+
+
+@pytest.mark.parametrize("name", ["🌴 Palm Café", "O'Brien & Söhne <GmbH>", "محل ١"])
+def test_check_leaves_names_alone(name):
+    stored = checked(company(name=name)).answers["name"]
+
+    assert stored == name.replace("١", "1")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clients_app.text import UnusableText, clean_text, decimal_text
+from clients_app.text import UnusableText, clean_text, decimal_text, iso_date
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,24 @@ def test_decimal_text_reads_numbers_as_people_write_them(typed, number):
 def test_bytes_that_were_no_text_are_not_saved():
     with pytest.raises(UnusableText):
         clean_text("caf\ufffd")
+
+
+@pytest.mark.parametrize(
+    ("typed", "day"),
+    [
+        ("2026-12-31", "2026-12-31"),
+        ("2026/1/5", "2026-01-05"),
+        ("31/12/2026", "2026-12-31"),
+        ("31.12.2026", "2026-12-31"),
+        ("12/31/2026", "2026-12-31"),
+        ("5-5-2026", "2026-05-05"),
+        ("05/06/2026", None),
+        ("31/12/26", None),
+        ("31/12-2026", None),
+        ("2026-13-01", None),
+        ("32/01/2026", None),
+        ("0000-01-01", None),
+    ],
+)
+def test_iso_date_understands_an_order_only_where_it_is_certain(typed, day):
+    assert iso_date(typed) == day

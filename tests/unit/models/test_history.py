@@ -33,6 +33,8 @@ def _make(organisation, at, name="", **given):
     status = given.pop("status", ["CREATED", "QUEUED", "NEEDS_FIX"][at % 3])
     number = f"CLT-{at:05d}" if status == "CREATED" else ""
     answers = {"name": name, "email": f"c{at}@example.com"}
+    source = given.pop("source", ["frontdesk", "signup", "import"][at % 5 % 3])
+    campaign = ["", "fair", "fair", "spring"][at // 5 % 4] if source == "signup" else ""
     return SubmissionFactory(
         organisation=organisation,
         display_name=name,
@@ -43,7 +45,8 @@ def _make(organisation, at, name="", **given):
         number=number,
         heffl_id=f"id-{at}" if status == "CREATED" else "",
         type=given.pop("type", ["company", "contact"][at % 2]),
-        source=given.pop("source", ["frontdesk", "signup", "import"][at % 5 % 3]),
+        source=source,
+        campaign=given.pop("campaign", campaign),
         created_at=given.pop("created_at", NOW - timedelta(hours=at // 4)),
         **given,
     )
@@ -81,6 +84,7 @@ def _read(rows, filters, sort):
         if (not filters.status or row.status == filters.status)
         and (not filters.type or row.type == filters.type)
         and (not filters.source or row.source == filters.source)
+        and (not filters.campaign or row.campaign == filters.campaign)
         and (not filters.since or row.created_at >= filters.since)
         and (not filters.until or row.created_at < filters.until)
         and filters.q.casefold() in f"{row.search_text} {row.number.lower()}"
@@ -103,6 +107,7 @@ ONE = [
     {"status": "CREATED"},
     {"type": "contact"},
     {"source": "import"},
+    {"campaign": "fair"},
     {"since": NOW - timedelta(hours=20)},
     {"until": NOW - timedelta(hours=3)},
     {"q": "trading"},

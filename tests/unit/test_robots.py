@@ -1,0 +1,162 @@
+"""Tokens, proofs and buckets: what they accept, and that nothing else ever passes or raises."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import altcha
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clients_app import robots
+from clients_app.models import Organisation, SignupBucket, SignupPage
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HOUSE = Organisation(pk=7, slug="house", form_version=3)
+PAGE = SignupPage(organisation=HOUSE, consent_version=2)
+
+
+def solved(token):
+    made = json.loads(robots.challenge_for(token, datetime.now(UTC)))
+    challenge = altcha.Challenge.from_dict(made)
+    solution = altcha.solve_challenge(challenge)
+    assert solution is not None
+    return altcha.Payload(challenge, solution)
+
+
+def test_a_token_says_what_it_was_made_of():
+    token = robots.new_token(PAGE, NOW)
+
+    assert robots.read_token(token.sign(), HOUSE) == token
+    assert token.is_current(PAGE)
+    assert not token.is_current(SignupPage(organisation=HOUSE, consent_version=3))
+    assert token.age(NOW + timedelta(hours=1)) == 3600
+    assert len(token.sign()) < 120
+
+
+def test_a_token_is_good_for_its_organisation_only():
+    token = robots.new_token(PAGE, NOW).sign()
+
+    assert robots.read_token(token, Organisation(pk=8)) is None
+    assert robots.read_token(token.replace("7.", "8.", 1), Organisation(pk=8)) is None
+
+
+@given(st.text() | st.text(alphabet="0123456789.:-aZ", max_size=210))
+@settings(max_examples=2_000, deadline=None)
+def test_no_text_is_taken_for_a_token_or_a_proof(text):
+    token = robots.new_token(PAGE, NOW)
+
+    assert robots.read_token(text, HOUSE) is None
+    assert not robots.is_proof(text, token)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["challenge", "parameters", "solution", "signature", "counter", "nonce"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+)
+
+
+@given(JSON)
+@settings(max_examples=1_000, deadline=None)
+def test_no_json_is_taken_for_a_proof(value):
+    text = base64.b64encode(json.dumps(value).encode()).decode()
+
+    assert not robots.is_proof(text, robots.new_token(PAGE, NOW))
+
+
+def test_a_proof_is_good_for_its_token_only():
+    mine, other = robots.new_token(PAGE, NOW), robots.new_token(PAGE, NOW)
+    done = solved(mine)
+
+    easier = altcha.Payload(done.challenge, done.solution)
+    forged = easier.to_dict()
+    forged["challenge"]["parameters"]["cost"] = 1
+
+    assert robots.is_proof(done.to_base64(), mine)
+    assert not robots.is_proof(done.to_base64(), other)
+    assert not robots.is_proof(
+        base64.b64encode(json.dumps(forged).encode()).decode(), mine
+    )
+
+
+def test_work_that_was_not_done_is_no_proof():
+    token = robots.new_token(PAGE, NOW)
+    done = solved(token)
+    done.solution.derived_key = "00" * 32
+
+    assert not robots.is_proof(done.to_base64(), token)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Gulf Star", False),
+        ("httpd makers", False),
+        ("see https://x.example", True),
+        ("WWW.x.example", True),
+        ('<a href="x">', True),
+        (["www.x.example"], False),
+        (True, False),
+    ],
+)
+def test_links_are_found_in_words(text, found):
+    assert robots.has_links([text]) is found
+
+
+@pytest.mark.parametrize(
+    ("remote", "passed", "proxies", "network"),
+    [
+        ("192.0.2.1", "", 0, "192.0.2.1"),
+        ("192.0.2.1", "203.0.113.9", 0, "192.0.2.1"),
+        ("127.0.0.1", "1.1.1.1, 203.0.113.9", 1, "203.0.113.9"),
+        ("127.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.1", 2, "203.0.113.9"),
+        ("127.0.0.1", "", 1, "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.9", 2, "127.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "", 0, "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "", 0, "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "", 0, "192.0.2.1"),
+        ("", "", 0, ""),
+        ("127.0.0.1", "nonsense", 1, ""),
+    ],
+)
+def test_a_network_is_an_address_or_a_64(remote, passed, proxies, network):
+    meta = {"REMOTE_ADDR": remote, "HTTP_X_FORWARDED_FOR": passed}
+
+    assert robots.network_of(meta, proxies) == network
+
+
+def test_a_bucket_fills_empties_and_is_forgotten(db):
+    limit = robots.Limit(window=600.0, odd=1, most=3)
+    later = NOW + timedelta(seconds=200)
+    ended = NOW + timedelta(seconds=900)
+
+    at_once = [robots.take("a", limit, NOW) for _ in range(4)]
+    one_more = [robots.take("a", limit, later) for _ in range(2)]
+
+    assert at_once == [1, 2, 3, None]
+    assert one_more == [3, None]
+    assert robots.is_full("a", limit, later)
+    assert not robots.is_full("a", limit, ended)
+    assert not robots.is_full("b", limit, NOW)
+    assert robots.forget_empty(later) == 0
+    assert robots.forget_empty(ended) == 1
+    assert not SignupBucket.objects.exists()
+
+
+def test_no_address_is_stored(db):
+    robots.take(robots.mark_of("network", 1, "192.0.2.1"), robots.NETWORK, NOW)
+
+    assert "192" not in SignupBucket.objects.get().mark[:3]
+    assert robots.mark_of("a", "b") != robots.mark_of("ab", "")
