@@ -38,6 +38,7 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/balance/": Role.REVIEWER,
     "o/<slug:slug>/clients/": Role.FRONTDESK,
     "o/<slug:slug>/clients/export.csv": Role.FRONTDESK,
+    "o/<slug:slug>/clients/matches/": Role.FRONTDESK,
     "o/<slug:slug>/clients/new/": Role.FRONTDESK,
     "o/<slug:slug>/clients/<uuid:uuid>/": Role.FRONTDESK,
     "o/<slug:slug>/clients/<uuid:uuid>/drop/": Role.REVIEWER,
