@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -233,7 +233,8 @@ def test_workers_that_notice_at_once_make_one_incident(owner, organisation):
 
     def work(_number):
         try:
-            drift._apply([note], timezone.now())
+            with transaction.atomic():  # as write() does
+                drift._apply([note], timezone.now())
             incidents.watch_drift()
             incidents.send_due()
         finally:
