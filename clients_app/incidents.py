@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from clients_app import drift
 from clients_app.delivery import holds
 from clients_app.models import (
     ApiCredential,
@@ -88,6 +89,31 @@ def _wrong_now() -> set[tuple[int, str]]:
         for organisation in keyless.values_list("organisation", flat=True).distinct()
     }
     return found
+
+
+def watch_drift(now: datetime | None = None) -> int:
+    """Begin and end incidents by what stands out in Heffl's answers; return how many."""
+    now = now or timezone.now()
+    signs = {(sign.organisation_id, sign.subject): sign for sign in drift.standing()}
+    known = {
+        (incident.organisation_id, incident.subject): incident
+        for incident in Incident.objects.filter(
+            kind=IncidentKind.DRIFT, ended_at__isnull=True
+        )
+    }
+    begun = [
+        begin(
+            sign.organisation_id,
+            IncidentKind.DRIFT,
+            subject=sign.subject,
+            detail=f"{sign.subject}. {sign.example}",
+            now=now,
+        )
+        for place, sign in signs.items()
+        if place not in known
+    ]
+    ended = [_end(each, now) for place, each in known.items() if place not in signs]
+    return sum(begun) + sum(ended)
 
 
 def begin(
@@ -222,10 +248,11 @@ def _words(row: Incident, over: bool) -> tuple[str, str]:
     what = str(IncidentKind(row.kind).label)
     if over:
         subject = _("{organisation}: over: {what}")
-        lines = [
-            _("This is over: {what}."),
-            _("What waited is being sent now. You do not need to do anything."),
-        ]
+        lines = [_("This is over: {what}.")]
+        if row.kind != IncidentKind.DRIFT:
+            lines.append(
+                _("What waited is being sent now. You do not need to do anything.")
+            )
     else:
         subject = _("{organisation}: {what}")
         lines = [_("Since {time}: {what}."), advice(row.kind)]

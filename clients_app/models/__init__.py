@@ -8,6 +8,7 @@ from clients_app.models.custom_field import (
     FieldReading,
 )
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.drift import DriftSign
 from clients_app.models.incident import Digest, Incident, IncidentKind
 from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
@@ -57,6 +58,7 @@ __all__ = [
     "FieldReading",
     "DeliveryAttempt",
     "Digest",
+    "DriftSign",
     "HeldFor",
     "Hold",
     "HoldReason",

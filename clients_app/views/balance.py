@@ -51,6 +51,7 @@ def balance_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "newest": until == today,
         "lanes": notices.lane_waits(organisation),
         "open": ledger.open_now(organisation),
+        "changes": notices.changes_for(member),
         "may_switch": member.has_role(Role.ADMIN),
     }
     return render(request, "organisation/balance.html", context)

@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from clients_app import (
     audit_chain,
     digest,
+    drift,
     incidents,
     organisations,
     remote_fields,
@@ -30,15 +31,18 @@ from clients_app.models import ApiCredential
 log = logging.getLogger("portal.worker")
 CHORES = (
     signup_mail.send_due,
+    drift.write,
     tally.write,
     audit_chain.seal_due,
     incidents.send_due,
     digest.send_due,
     seldom(15, incidents.watch),
+    seldom(15, incidents.watch_drift),
     seldom(60, digest.prepare),
     seldom(60, remote_fields.look_daily),
     seldom(600, signup_mail.tidy),
     seldom(600, webhooks.prune),
+    seldom(3600, drift.forget),
 )
 
 
