@@ -52,7 +52,7 @@ from scripts import chromium  # noqa: E402
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 PAGE = "/s/bench/"
-PASSWORD = "a perfectly fine password"
+EMAIL, PASSWORD = "desk@bench.test", "a perfectly fine password"
 DESK_PAUSE = 0.5
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 LCP = """() => new Promise((done) => new PerformanceObserver((list) =>
@@ -244,13 +244,13 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     made, _ = organisations.create_organisation(
-        name="Bench", slug="bench", owner_email="desk@bench.test",
+        name="Bench", slug="bench", owner_email=EMAIL,
         owner_password=PASSWORD, signup_mode="send",
     )  # fmt: skip
     credentials.seal_new(made, Secret(_stage.KEY), verified_at=timezone.now())
     page = SignupPage.of(Organisation.objects.get(pk=made.pk))
     robots._COUNTERS = range(600, 601)  # the visitors' work is not what is measured
-    session = session_of(User.objects.get(email="desk@bench.test"))
+    session = session_of(User.objects.get(email=EMAIL))
     sandbox = ("-m", "heffl_sandbox", "--port", str(PORT), "--key", _stage.KEY)
     gunicorn = ("-m", "gunicorn", "-c", "python:heffl_portal.web_server")
     with (

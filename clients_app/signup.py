@@ -100,6 +100,7 @@ def accept(
     if any(robots.is_full(*each, now) for each in limits):
         raise TooMany
     receipt = secrets.token_hex(16)
+    address = address_in(organisation, answers)
     try:
         with transaction.atomic():
             many = False
@@ -128,7 +129,8 @@ def accept(
             )
             if submission.receipt != receipt:
                 raise _SentBefore
-            _note_mail(submission, visit, now)
+            if address:
+                _note_mail(submission, visit, now)
     except _SentBefore:
         return submission
     return submission
@@ -169,8 +171,6 @@ def _has_links(answers: Mapping[str, Answer]) -> bool:
 
 
 def _note_mail(submission: Submission, visit: Visit, now: datetime) -> None:
-    if not mail_address(submission):
-        return
     odd = set(submission.held_for) - {HeldFor.ALL}
     SignupMail.objects.create(
         submission=submission,
@@ -180,12 +180,11 @@ def _note_mail(submission: Submission, visit: Visit, now: datetime) -> None:
     )
 
 
-def mail_address(submission: Submission) -> str:
+def address_in(organisation: Organisation, answers: Mapping[str, Answer]) -> str:
     """Return the address a visitor left, in any question that asks for one, or ""."""
-    answers = submission.answers
     if address := answers.get("email"):
         return str(address)
-    for spec in custom_fields.specs_for(submission.organisation):
+    for spec in custom_fields.specs_for(organisation):
         if spec.kind is FieldKind.EMAIL and answers.get(spec.name):
             return str(answers[spec.name])
     return ""
