@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import F
+from django.utils.translation import get_language
 
 from clients_app.heffl.contract import ClientType, FieldKind, FieldSpec
 from clients_app.models import CustomField, CustomFieldKind, Organisation
@@ -17,7 +18,8 @@ _MAX_LENGTH = {
 
 
 def specs_for(organisation: Organisation) -> tuple[FieldSpec, ...]:
-    """Return the questions in use, in the organisation's order. One query."""
+    """Return the questions in use, in the organisation's order, labelled in the language
+    of the page where the organisation has a label in it. One query."""
     rows = organisation.custom_fields.filter(is_active=True).order_by("position", "id")
     return tuple(map(_spec, rows))
 
@@ -38,7 +40,7 @@ def _spec(row: CustomField) -> FieldSpec:
         allowed_for=allowed,
         required_for=allowed if row.required else frozenset(),
         group="more",
-        label=row.label,
+        label=row.label_ar if row.label_ar and get_language() == "ar" else row.label,
         hint=row.help_text,
         max_length=_MAX_LENGTH.get(CustomFieldKind(row.kind), 255),
         options=tuple(map(str, row.options)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients_app import credentials
 from clients_app.crypto import Secret
+from clients_app.heffl import signature
 from clients_app.models import CustomField, CustomFieldKind, Organisation
 from clients_app.text import UnusableText, clean_text
 
@@ -36,6 +38,72 @@ class ApiKeyForm(forms.Form):
             return credentials.clean_key(self.cleaned_data["key"])
         except credentials.KeyFormatError as error:
             raise forms.ValidationError(str(error)) from None
+
+
+class WebhookSecretForm(forms.Form):
+    """A pasted signing secret. It never goes back to the browser, not even on an error."""
+
+    secret = forms.CharField(
+        label=_("Signing secret"),
+        help_text=_("Heffl shows it when the webhook is made. It starts with whsec_."),
+        strip=False,
+        error_messages={"required": _("Enter the signing secret")},
+        widget=forms.PasswordInput(
+            render_value=False,
+            attrs={"autocomplete": "new-password", "spellcheck": "false", "dir": "ltr"},
+        ),
+    )
+
+    def clean_secret(self) -> Secret:
+        """Return the secret as a Secret."""
+        try:
+            return Secret(signature.clean_secret(self.cleaned_data["secret"]))
+        except signature.SecretFormatError:
+            raise forms.ValidationError(
+                _(
+                    "A signing secret is whsec_ and a long row of letters. "
+                    "Copy it again from Heffl."
+                )
+            ) from None
+
+
+class ReferenceForm(forms.ModelForm[Organisation]):
+    """The custom field of Heffl in which each client bears our reference."""
+
+    class Meta:
+        model = Organisation
+        fields = ["reference_field"]
+        labels = {"reference_field": _("Field for the portal reference")}
+        help_texts = {
+            "reference_field": _(
+                "The API name of a text field that you made in Heffl for companies and "
+                "contacts, for example cf_portal_reference. Leave it empty for none."
+            )
+        }
+        error_messages = {
+            "reference_field": {
+                "max_length": _("The API name must be 60 characters or fewer")
+            }
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        attrs = {"dir": "ltr", "autocapitalize": "none", "spellcheck": "false"}
+        self.fields["reference_field"].widget.attrs.update(attrs)
+        self.fields["reference_field"].widget.attrs.pop("maxlength", None)
+
+    def clean_reference_field(self) -> str:
+        """Check the name, and that people are not asked to fill this field."""
+        name = str(self.cleaned_data["reference_field"]).strip()
+        if name and not re.fullmatch(r"cf_[A-Za-z0-9_]{1,57}", name, re.ASCII):
+            raise forms.ValidationError(
+                _("Use cf_ followed by letters, digits or underscores")
+            )
+        if name and self.instance.custom_fields.filter(key__iexact=name).exists():
+            raise forms.ValidationError(
+                _("The form asks people for this field. Choose another one.")
+            )
+        return name
 
 
 class CleanText(forms.CharField):
@@ -67,6 +135,15 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
             "max_length": _("The label must be 120 characters or fewer"),
         },
     )
+    label_ar = CleanText(
+        label=_("Label in Arabic"),
+        max_length=120,
+        required=False,
+        help_text=_(
+            "Shown on pages in Arabic. Leave it empty to show the label above."
+        ),
+        error_messages={"max_length": _("The label must be 120 characters or fewer")},
+    )
     help_text = CleanText(
         label=_("Hint"),
         max_length=200,
@@ -89,12 +166,14 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
         fields = [
             "key",
             "label",
+            "label_ar",
             "kind",
             "options",
             "help_text",
             "for_company",
             "for_contact",
             "required",
+            "is_public",
         ]
         labels = {
             "key": _("API name"),
@@ -102,6 +181,7 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
             "for_company": _("Ask for companies"),
             "for_contact": _("Ask for contacts"),
             "required": _("An answer is required"),
+            "is_public": _("Ask on the signup page too"),
         }
         help_texts = {
             "key": _("The name that the field has in Heffl's API. It starts with cf_.")
@@ -138,6 +218,10 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
         if others.filter(key__iexact=key).exists():
             raise forms.ValidationError(
                 _("There is a field with this API name already")
+            )
+        if key.casefold() == self.organisation.reference_field.casefold():
+            raise forms.ValidationError(
+                _("This field carries the portal reference. Choose another one.")
             )
         return key
 

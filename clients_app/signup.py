@@ -61,8 +61,13 @@ class Visit:
 
 
 def without(page: SignupPage) -> frozenset[str]:
-    """Return the fields that a public page does not ask."""
-    return NEVER_ASKED | frozenset(map(str, page.hidden_fields))
+    """Return the fields that a public page does not ask, unless a client needs them."""
+    inner = page.organisation.custom_fields.filter(is_public=False)
+    return (
+        NEVER_ASKED
+        | {*map(str, page.hidden_fields)}
+        | {*inner.values_list("key", flat=True)}
+    )
 
 
 def campaign_of(text: str) -> str:

@@ -123,6 +123,7 @@ def queued_again(submission: Submission, now: datetime) -> dict[str, Any]:
         "problem_field": "",
         "message": "",
         "candidates": [],
+        "reported": False,
         "safe_failures": 0,
         "queued_at": now,
         "not_before": now,

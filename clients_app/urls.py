@@ -3,7 +3,16 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from clients_app.views import health, history, organisation, review, signup, submissions
+from clients_app.views import (
+    health,
+    history,
+    metrics,
+    organisation,
+    review,
+    signup,
+    submissions,
+    webhooks,
+)
 
 urlpatterns = [
     path("", organisation.home, name="home"),
@@ -19,6 +28,7 @@ urlpatterns = [
     path("accounts/stay/", organisation.account_stay, name="account-stay"),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
+    path("metrics", metrics.metrics_text, name="metrics"),
     path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),
     path(
         "o/<slug:slug>/clients/export.csv",
@@ -72,6 +82,11 @@ urlpatterns = [
         name="settings-field-new",
     ),
     path(
+        "o/<slug:slug>/settings/fields/read/",
+        organisation.settings_fields_read,
+        name="settings-fields-read",
+    ),
+    path(
         "o/<slug:slug>/settings/fields/<int:pk>/",
         organisation.settings_field_edit,
         name="settings-field-edit",
@@ -85,6 +100,9 @@ urlpatterns = [
         "o/<slug:slug>/settings/heffl/",
         organisation.settings_heffl,
         name="settings-heffl",
+    ),
+    path(
+        "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"
     ),
     path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
     path("s/<slug:slug>/embed/", signup.signup_embed, name="signup-embed"),

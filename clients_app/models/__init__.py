@@ -1,7 +1,11 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
 from clients_app.models.audit_event import AuditEvent
-from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.custom_field import (
+    CustomField,
+    CustomFieldKind,
+    FieldReading,
+)
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.organisation import (
     ApiCredential,
@@ -28,7 +32,9 @@ from clients_app.models.submission import (
     Status,
     Submission,
 )
+from clients_app.models.tally import Tally
 from clients_app.models.user import User
+from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
     "FINAL",
@@ -40,6 +46,7 @@ __all__ = [
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
+    "FieldReading",
     "DeliveryAttempt",
     "HeldFor",
     "Hold",
@@ -57,5 +64,9 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "Tally",
     "User",
+    "WebhookEvent",
+    "WebhookOutcome",
+    "WebhookSecret",
 ]

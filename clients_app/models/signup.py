@@ -36,7 +36,8 @@ class SignupPage(models.Model):
     """The public page of one organisation.
 
     `logo` is a PNG that we encoded ourselves. `consent_version` counts the wordings of the
-    consent line, so that a submission can say which of them was agreed to.
+    consent line, so that a submission can say which of them was agreed to. `kiosk_key`
+    stands in the address that a tablet at the desk opens.
     """
 
     organisation = models.OneToOneField(
@@ -60,6 +61,7 @@ class SignupPage(models.Model):
     consent_version = models.PositiveIntegerField(default=1)
     allowed_origins = models.JSONField(_("allowed sites"), default=list, blank=True)
     shows_number = models.BooleanField(_("show the client number"), default=False)
+    kiosk_key = models.CharField(max_length=32, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

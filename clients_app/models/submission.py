@@ -109,6 +109,8 @@ class Submission(models.Model):
     reconcile_at = models.DateTimeField(null=True)
     clean_scans = models.PositiveSmallIntegerField(default=0)
     requeued_once = models.BooleanField(default=False)
+    reported = models.BooleanField(default=False)
+    """Heffl itself reported a client like this one while it was unclear."""
     candidates = models.JSONField(default=list, blank=True)
 
     objects = SubmissionQuerySet.as_manager()
@@ -152,6 +154,12 @@ class Submission(models.Model):
             ),
             # Is a client of Heffl linked already, by whichever organisation?
             models.Index(fields=["heffl_id"], name="submission_heffl_id"),
+            # What is open: how much of it, and since when (/metrics, the pages' notices).
+            models.Index(
+                fields=["status", "lane", "queued_at"],
+                condition=~Q(status__in=["CREATED", "REJECTED", "DROPPED"]),
+                name="submission_open",
+            ),
             # The sweeper: leases that ran out, look-ups that are due.
             models.Index(
                 fields=["lease_until"],

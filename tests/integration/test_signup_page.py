@@ -127,12 +127,14 @@ def test_a_closed_page_is_the_same_404_as_none(visitor, outsider, slug):
 
 
 def test_it_asks_neither_the_balance_nor_what_is_hidden(visitor, organisation, page):
-    CustomFieldFactory(organisation=organisation, key="cf_shown", label="Shown")
+    CustomFieldFactory(
+        organisation=organisation, key="cf_shown", label="Shown", is_public=True
+    )
     CustomFieldFactory(organisation=organisation, key="cf_inner", label="Inner")
     CustomFieldFactory(
         organisation=organisation, key="cf_must", label="Must", required=True
     )
-    page.hidden_fields = ["cf_inner", "cf_must", "website", "name", "first_name"]
+    page.hidden_fields = ["cf_must", "website", "name", "first_name"]
     page.save()
 
     html = visitor.get(PAGE).content.decode()
@@ -580,9 +582,9 @@ def test_a_body_that_is_no_form_is_a_form_to_fill_in(visitor, body):
 
 
 def test_a_page_costs_few_queries(visitor, organisation, django_assert_max_num_queries):
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         visitor.get(PAGE)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(28):
         visitor.post(PAGE, company(organisation))
 
 

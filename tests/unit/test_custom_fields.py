@@ -1,6 +1,7 @@
 """Rows of questions → specs that the form, the payload and the export share."""
 
 import pytest
+from django.utils import translation
 
 from clients_app.custom_fields import changed, specs_for
 from clients_app.heffl.contract import BOTH, COMPANY, CONTACT, NEITHER, FieldKind
@@ -74,3 +75,14 @@ def test_changed_counts_the_form_version_up(organisation):
     changed(organisation)
 
     assert organisation.form_version == before + 1
+
+
+def test_a_label_in_arabic_shows_on_pages_in_arabic(organisation):
+    CustomFieldFactory(organisation=organisation, label="Size", label_ar="الحجم")
+    CustomFieldFactory(organisation=organisation, label="Colour")
+
+    with translation.override("ar"):
+        in_arabic = [spec.label for spec in specs_for(organisation)]
+
+    assert in_arabic == ["الحجم", "Colour"]
+    assert [spec.label for spec in specs_for(organisation)] == ["Size", "Colour"]
