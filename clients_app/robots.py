@@ -215,6 +215,7 @@ def take(mark: str, limit: Limit, now: datetime) -> int | None:
     """
     moment, step = now.timestamp(), limit.step
     room = moment + limit.window - step * 0.99
+    given: list[str | float]
     given = [mark, moment + step, step, moment, moment, room]
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, given)

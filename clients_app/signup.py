@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from clients_app import custom_fields, robots, submissions
-from clients_app.heffl.contract import Answer, FieldKind
+from clients_app.heffl.contract import Answer, ClientType, FieldKind, fields_for
 from clients_app.models import (
     ApprovalMode,
     HeldFor,
@@ -228,8 +228,16 @@ def field_to_correct(submission: Submission) -> str:
     name = submission.problem_field
     if submission.status != Status.NEEDS_FIX or not name or _is_taken(submission):
         return ""
-    page = SignupPage.of(submission.organisation)
-    return "" if name in without(page) else name
+    organisation = submission.organisation
+    needed = {
+        spec.name
+        for spec in fields_for(
+            ClientType(submission.type), custom_fields.specs_for(organisation)
+        )
+        if submission.type in spec.required_for
+    }
+    hidden = without(SignupPage.of(organisation)) - needed
+    return "" if name in hidden else name
 
 
 _TAKEN = re.compile(
