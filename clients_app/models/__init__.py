@@ -1,6 +1,7 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
 from clients_app.models.audit_event import AuditEvent
+from clients_app.models.client_key import ClientKey
 from clients_app.models.custom_field import (
     CustomField,
     CustomFieldKind,
@@ -15,6 +16,7 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
+from clients_app.models.revision import SubmissionRevision
 from clients_app.models.signup import (
     HeldFor,
     SignupBucket,
@@ -43,6 +45,7 @@ __all__ = [
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "ClientKey",
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
@@ -64,6 +67,7 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "SubmissionRevision",
     "Tally",
     "User",
     "WebhookEvent",
