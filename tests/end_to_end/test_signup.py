@@ -61,7 +61,7 @@ def test_the_first_load_is_small_before_the_proof(
         )  # fmt: skip
     page = open_browser()
     loaded = []
-    page.on("requestfinished", loaded.append)
+    page.on("requestfinished", lambda one: loaded.append(one))
 
     page.goto(f"{PAGE}?lang={language}", wait_until="load")
     page.wait_for_timeout(150)
