@@ -43,7 +43,8 @@ def test_a_stranger_on_a_phone_becomes_a_client(open_browser, portal, opened):
     row = Submission.objects.get()
     assert (row.held_for, row.campaign, row.language) == ([], "fair", "ar")
     assert page.inner_text(".num") == row.number
-    assert portal.sandbox.control.clients()[0]["firstName"] == "سارة"
+    (remote,) = portal.sandbox.control.clients()
+    assert (remote["number"], remote["name"]) == (row.number, "سارة")
     assert wait_until(lambda: not SignupMail.objects.exists(), 20)
     with open(portal.worker_log) as log:
         assert "sara@" not in log.read()
