@@ -3,7 +3,16 @@
 from django.urls import path
 from django.views.i18n import set_language
 
-from clients_app.views import health, history, organisation, review, signup, submissions
+from clients_app.views import (
+    brand,
+    health,
+    history,
+    organisation,
+    review,
+    signup,
+    signup_settings,
+    submissions,
+)
 
 urlpatterns = [
     path("", organisation.home, name="home"),
@@ -86,7 +95,49 @@ urlpatterns = [
         organisation.settings_heffl,
         name="settings-heffl",
     ),
+    path(
+        "o/<slug:slug>/settings/signup/",
+        signup_settings.settings_signup,
+        name="settings-signup",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/kiosk/",
+        signup_settings.settings_signup_kiosk,
+        name="settings-signup-kiosk",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/poster/",
+        signup_settings.settings_signup_poster,
+        name="settings-signup-poster",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/preview/",
+        signup_settings.settings_signup_preview,
+        name="settings-signup-preview",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/qr.svg",
+        signup_settings.settings_signup_qr,
+        name="settings-signup-qr",
+    ),
     path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
+    path(
+        "s/<slug:slug>/brand.<slug:digest>.css",
+        brand.signup_brand,
+        name="signup-brand",
+    ),
+    path("s/<slug:slug>/logo.<slug:digest>.png", brand.signup_logo, name="signup-logo"),
+    path("s/<slug:slug>/kiosk/", signup.signup_kiosk, name="signup-kiosk"),
+    path(
+        "s/<slug:slug>/kiosk/app.webmanifest",
+        signup.signup_kiosk_app,
+        name="signup-kiosk-app",
+    ),
+    path(
+        "s/<slug:slug>/kiosk/thanks/",
+        signup.signup_kiosk_thanks,
+        name="signup-kiosk-thanks",
+    ),
     path("s/<slug:slug>/embed/", signup.signup_embed, name="signup-embed"),
     path(
         "s/<slug:slug>/embed/r/<slug:receipt>/",
