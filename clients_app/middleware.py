@@ -41,7 +41,7 @@ POLICY = {
 PUBLIC = "/s/"
 """Where the pages for strangers begin."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_QUIET = {"health-alive", "health-ready"}
+_QUIET = {"health-alive", "health-ready", "metrics"}
 
 
 def request_log(get_response: Handler) -> Handler:
@@ -148,7 +148,14 @@ def second_factor(get_response: Handler) -> Handler:
             roles
             and request.user.is_authenticated
             and not request.path.startswith(
-                ("/accounts/", "/static/", "/healthz", "/readyz")
+                (
+                    "/accounts/",
+                    "/static/",
+                    "/healthz",
+                    "/readyz",
+                    "/metrics",
+                    "/webhooks/",
+                )
             )
             and not Authenticator.objects.filter(user=request.user).exists()
             and (

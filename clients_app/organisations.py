@@ -450,3 +450,15 @@ def switch_field(field: CustomField, is_active: bool, *, user: User) -> None:
         about=field,
     )
     custom_fields.changed(organisation)
+
+
+@transaction.atomic
+def set_reference_field(organisation: Organisation, name: str, *, user: User) -> None:
+    """Choose the custom field of Heffl that carries our reference; "" for none."""
+    Organisation.objects.filter(pk=organisation.pk).update(reference_field=name)
+    audit.record(
+        "settings.changed",
+        organisation=organisation,
+        actor=user,
+        detail={"fields": ["reference_field"], "on": bool(name)},
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from clients_app import credentials
 from clients_app.crypto import Secret
-from clients_app.models import CustomField, CustomFieldKind, Organisation
+from clients_app.heffl import signature
+from clients_app.models import CustomField, CustomFieldKind, Organisation, Role
 from clients_app.text import UnusableText, clean_text
 
 MAX_OPTIONS = 200
@@ -36,6 +39,72 @@ class ApiKeyForm(forms.Form):
             return credentials.clean_key(self.cleaned_data["key"])
         except credentials.KeyFormatError as error:
             raise forms.ValidationError(str(error)) from None
+
+
+class WebhookSecretForm(forms.Form):
+    """A pasted signing secret. It never goes back to the browser, not even on an error."""
+
+    secret = forms.CharField(
+        label=_("Signing secret"),
+        help_text=_("Heffl shows it when the webhook is made. It starts with whsec_."),
+        strip=False,
+        error_messages={"required": _("Enter the signing secret")},
+        widget=forms.PasswordInput(
+            render_value=False,
+            attrs={"autocomplete": "new-password", "spellcheck": "false", "dir": "ltr"},
+        ),
+    )
+
+    def clean_secret(self) -> Secret:
+        """Return the secret as a Secret."""
+        try:
+            return Secret(signature.clean_secret(self.cleaned_data["secret"]))
+        except signature.SecretFormatError:
+            raise forms.ValidationError(
+                _(
+                    "A signing secret is whsec_ and a long row of letters. "
+                    "Copy it again from Heffl."
+                )
+            ) from None
+
+
+class ReferenceForm(forms.ModelForm[Organisation]):
+    """The custom field of Heffl in which each client bears our reference."""
+
+    class Meta:
+        model = Organisation
+        fields = ["reference_field"]
+        labels = {"reference_field": _("Field for the portal reference")}
+        help_texts = {
+            "reference_field": _(
+                "The API name of a text field that you made in Heffl for companies and "
+                "contacts, for example cf_portal_reference. Leave it empty for none."
+            )
+        }
+        error_messages = {
+            "reference_field": {
+                "max_length": _("The API name must be 60 characters or fewer")
+            }
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        attrs = {"dir": "ltr", "autocapitalize": "none", "spellcheck": "false"}
+        self.fields["reference_field"].widget.attrs.update(attrs)
+        self.fields["reference_field"].widget.attrs.pop("maxlength", None)
+
+    def clean_reference_field(self) -> str:
+        """Check the name, and that people are not asked to fill this field."""
+        name = str(self.cleaned_data["reference_field"]).strip()
+        if name and not re.fullmatch(r"cf_[A-Za-z0-9_]{1,57}", name, re.ASCII):
+            raise forms.ValidationError(
+                _("Use cf_ followed by letters, digits or underscores")
+            )
+        if name and self.instance.custom_fields.filter(key__iexact=name).exists():
+            raise forms.ValidationError(
+                _("The form asks people for this field. Choose another one.")
+            )
+        return name
 
 
 class CleanText(forms.CharField):
@@ -151,6 +220,10 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
             raise forms.ValidationError(
                 _("There is a field with this API name already")
             )
+        if key.casefold() == self.organisation.reference_field.casefold():
+            raise forms.ValidationError(
+                _("This field carries the portal reference. Choose another one.")
+            )
         return key
 
     def clean_options(self) -> list[str]:
@@ -180,3 +253,88 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
         if not cleaned.get("for_company") and not cleaned.get("for_contact"):
             self.add_error("for_company", _("Choose companies, contacts or both"))
         return cleaned
+
+
+def _email() -> forms.EmailField:
+    return forms.EmailField(
+        label=_("Email"),
+        max_length=254,
+        error_messages={
+            "required": _("Enter the email address"),
+            "invalid": _("Enter an email address like name@example.com"),
+            "max_length": _("The email address is too long"),
+        },
+        widget=forms.EmailInput(
+            attrs={"autocomplete": "off", "dir": "ltr", "maxlength": None}
+        ),
+    )
+
+
+class RoleForm(forms.Form):
+    """One of the roles that the asker may give."""
+
+    role = forms.ChoiceField(
+        label=_("Role"),
+        error_messages={
+            "required": _("Choose a role"),
+            "invalid_choice": _("Choose a role from the list"),
+        },
+    )
+
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells the type
+        field.choices = [(role.value, role.label) for role in reversed(roles)]
+
+
+class InviteForm(RoleForm):
+    """Whom to invite, as what, and in which language the mail is."""
+
+    email = _email()
+    language = forms.ChoiceField(
+        label=_("Language of the mail"),
+        choices=settings.LANGUAGES,
+        error_messages={
+            "required": _("Choose a language"),
+            "invalid_choice": _("Choose a language from the list"),
+        },
+    )
+    field_order = ("email", "role", "language")
+
+    def clean_email(self) -> str:
+        """Return the address in lower case, as addresses are kept."""
+        return str(self.cleaned_data["email"]).lower()
+
+
+class JoinForm(forms.Form):
+    """What an invited person types: a password, new or the one they have."""
+
+    name = CleanText(
+        label=_("Your name"),
+        max_length=120,
+        required=False,
+        error_messages={"max_length": _("The name must be 120 characters or fewer")},
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=500,
+        help_text=_(
+            "If you already sign in here with this address, enter that password. "
+            "Otherwise choose one of at least 10 characters."
+        ),
+        error_messages={
+            "required": _("Enter a password"),
+            "max_length": _("The password must be 500 characters or fewer"),
+        },
+        widget=forms.PasswordInput(
+            render_value=False, attrs={"autocomplete": "new-password", "dir": "ltr"}
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.pop("maxlength", None)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app import audit
+from clients_app import audit, duplicates
 from clients_app.delivery.outbox import GAVE_UP
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import Answer
@@ -21,6 +21,7 @@ from clients_app.models import (
     Source,
     Status,
     Submission,
+    SubmissionRevision,
     User,
 )
 from clients_app.models.search import name_key_for, search_text_for
@@ -82,6 +83,7 @@ def submit(
             },
         )
         if made:
+            duplicates.remember([submission])
             audit.record(
                 "submission.accepted",
                 organisation=organisation,
@@ -119,6 +121,7 @@ def queued_again(submission: Submission, now: datetime) -> dict[str, Any]:
         "problem_field": "",
         "message": "",
         "candidates": [],
+        "reported": False,
         "safe_failures": 0,
         "queued_at": now,
         "not_before": now,
@@ -164,6 +167,15 @@ def revise(
         )
         if not moved:
             return False
+        _keep_original(submission, user, now)
+        duplicates.remember_anew(
+            Submission(
+                pk=submission.pk,
+                organisation_id=submission.organisation_id,
+                type=client_type,
+                answers=dict(answers),
+            )
+        )
         audit.record(
             "submission.corrected",
             organisation=submission.organisation,
@@ -175,3 +187,15 @@ def revise(
         if not held:
             wake_organisation(submission.organisation, now, lane=submission.lane)
     return True
+
+
+def _keep_original(submission: Submission, user: User | None, now: datetime) -> None:
+    """Store what a submission said until now."""
+    SubmissionRevision.objects.create(
+        submission=submission,
+        revision=submission.revision,
+        type=submission.type,
+        answers=submission.answers,
+        replaced_at=now,
+        replaced_by=user,
+    )

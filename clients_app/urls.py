@@ -4,14 +4,18 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from clients_app.views import (
+    audit,
     brand,
     health,
     history,
+    members,
+    metrics,
     organisation,
     review,
     signup,
     signup_settings,
     submissions,
+    webhooks,
 )
 
 urlpatterns = [
@@ -28,6 +32,7 @@ urlpatterns = [
     path("accounts/stay/", organisation.account_stay, name="account-stay"),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
+    path("metrics", metrics.metrics_text, name="metrics"),
     path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),
     path(
         "o/<slug:slug>/clients/export.csv",
@@ -81,6 +86,11 @@ urlpatterns = [
         name="settings-field-new",
     ),
     path(
+        "o/<slug:slug>/settings/fields/read/",
+        organisation.settings_fields_read,
+        name="settings-fields-read",
+    ),
+    path(
         "o/<slug:slug>/settings/fields/<int:pk>/",
         organisation.settings_field_edit,
         name="settings-field-edit",
@@ -119,6 +129,24 @@ urlpatterns = [
         "o/<slug:slug>/settings/signup/qr.svg",
         signup_settings.settings_signup_qr,
         name="settings-signup-qr",
+    ),
+    path(
+        "o/<slug:slug>/settings/members/",
+        members.settings_members,
+        name="settings-members",
+    ),
+    path(
+        "o/<slug:slug>/settings/members/<int:person>/",
+        members.settings_member,
+        name="settings-member",
+    ),
+    path("o/<slug:slug>/audit/", audit.audit_list, name="audit-list"),
+    path("o/<slug:slug>/audit/export.csv", audit.audit_export, name="audit-export"),
+    path(
+        "invitation/<str:token>/", members.invitation_accept, name="invitation-accept"
+    ),
+    path(
+        "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"
     ),
     path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
     path(

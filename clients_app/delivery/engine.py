@@ -22,7 +22,7 @@ from django_tasks.base import TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from clients_app import credentials
+from clients_app import credentials, tally
 from clients_app.delivery import holds, outbox, rate_limit, reconcile, relay, wakeups
 from clients_app.delivery import timing as times
 from clients_app.heffl.outcome import Reading, Verdict
@@ -229,6 +229,7 @@ def look_up_due() -> int:
         except Exception:
             log.exception("look-up fault", extra={"submission": str(row.uuid)})
             continue
+        tally.count("looks", result)
         log.info("reconcile", extra={"submission": str(row.uuid), "reason": result})
     return len(rows)
 
@@ -322,6 +323,7 @@ def sweep(now: datetime) -> dict[str, int]:
     kept = now - timedelta(seconds=timing.task_keep)
     done = DBTaskResult.objects.finished().filter(finished_at__lt=kept)
     counts["pruned"] = done.order_by().delete()[0]
+    tally.count("sweeps", "something" if any(counts.values()) else "nothing")
     if any(counts.values()):
         log.info("sweep", extra={"count": sum(counts.values())})
     return counts

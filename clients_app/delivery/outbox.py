@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from clients_app import audit, custom_fields
+from clients_app import audit, custom_fields, tally
 from clients_app.delivery import holds, rate_limit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake, wake_organisation
@@ -158,6 +158,8 @@ def look_alike_open(row: Submission, organisations: list[int]) -> bool:
 def _body_of(row: Submission) -> bytes:
     specs = custom_fields.specs_for(row.organisation)
     payload = build_payload(ClientType(row.type), row.answers, specs)
+    if reference := row.organisation.reference_field:
+        payload[reference] = str(row.uuid)
     return encode_payload(payload)
 
 
@@ -202,6 +204,7 @@ def _start(
         row,
         status=Status.SENDING,
         fence=fence,
+        reported=False,
         lease_until=now + timedelta(seconds=times.timing().lease),
     ):
         return None
@@ -275,6 +278,7 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
         if not _is_key_of(fingerprint, row.organisation_id):
             # The key was replaced while this call was under way.
             wake_organisation(row.organisation, now)
+    tally.count("attempts", outcome.verdict)
     log.info(
         "delivered" if outcome.verdict is Verdict.CREATED else "attempt",
         extra={
@@ -423,7 +427,10 @@ def unclear(row: Submission, deadline: datetime, reason: str) -> dict[str, Any]:
         "problem": reason[:40],
         "message": "",
         "clean_scans": 0,
-        "reconcile_at": deadline + timedelta(seconds=first_look),
+        # Heffl may have reported it already: then there is nothing to wait for.
+        "reconcile_at": timezone.now()
+        if row.reported
+        else deadline + timedelta(seconds=first_look),
     }
 
 

@@ -237,14 +237,26 @@ def _window(row: Submission, skew: float) -> Window:
 def _sort_out(
     row: Submission, clients: Iterable[RemoteClient], window: Window
 ) -> tuple[tuple[RemoteClient, ...], tuple[RemoteClient, ...]]:
-    """Split clients into those that are ours for certain and those that may be."""
-    alike = [client for client in clients if _is_alike(row, client)]
+    """Split clients into those that are ours for certain and those that may be.
+
+    Where the organisation lets Heffl keep our reference, that alone decides; a client
+    which bears none is judged by what it looks like.
+    """
+    found = list(clients)
+    marked = [client for client in found if _reference(row, client) == str(row.uuid)]
+    alike = marked or [
+        client
+        for client in found
+        if not _reference(row, client) and _is_alike(row, client)
+    ]
     linked = set(
         Submission.objects.filter(
             heffl_id__in=[client.id for client in alike]
         ).values_list("heffl_id", flat=True)
     )
     free = [client for client in alike if client.id not in linked]
+    if marked:
+        return tuple(free), ()
     return (
         tuple(c for c in free if c.created_at and window.holds(c.created_at)),
         tuple(
@@ -254,6 +266,12 @@ def _sort_out(
             or (window.nearly_holds(c.created_at) and not window.holds(c.created_at))
         ),
     )
+
+
+def _reference(row: Submission, client: RemoteClient) -> str:
+    """Return the portal reference that a client bears in Heffl, "" for none."""
+    field = row.organisation.reference_field
+    return str(client.extra.get(field) or "").strip() if field else ""
 
 
 def _is_alike(row: Submission, client: RemoteClient) -> bool:
@@ -332,6 +350,8 @@ def _decide(row: Submission, look: Look, now: datetime) -> str:
         return "clean"
     if row.requeued_once:
         return _to_review(row, "unclear_twice", [])
+    if row.reported:  # Heffl said that it is there: not to be sent again
+        return _to_review(row, "cannot_be_proved", [])
     queued = _settle(
         row,
         "submission.queued",

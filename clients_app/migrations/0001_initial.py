@@ -10,279 +10,709 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160, verbose_name='name')),
-                ('slug', models.SlugField(max_length=60, unique=True)),
-                ('country', models.CharField(default='AE', max_length=2, verbose_name='country')),
-                ('time_zone', models.CharField(default='Asia/Dubai', max_length=64)),
-                ('signup_mode', models.CharField(blank=True, choices=[('send', 'Send at once'), ('suspicious', 'Hold suspicious ones'), ('hold', 'Hold all')], max_length=12)),
-                ('form_version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("name", models.CharField(max_length=160, verbose_name="name")),
+                ("slug", models.SlugField(max_length=60, unique=True)),
+                (
+                    "country",
+                    models.CharField(
+                        default="AE", max_length=2, verbose_name="country"
+                    ),
+                ),
+                ("time_zone", models.CharField(default="Asia/Dubai", max_length=64)),
+                (
+                    "signup_mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("send", "Send at once"),
+                            ("suspicious", "Hold suspicious ones"),
+                            ("hold", "Hold all"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("form_version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='RateBudget',
+            name="RateBudget",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(max_length=64, unique=True)),
-                ('recent', models.JSONField(default=list)),
-                ('limit_seen', models.PositiveIntegerField(null=True)),
-                ('paused_until', models.DateTimeField(null=True)),
-                ('desk_seen_at', models.DateTimeField(null=True)),
-                ('wake_at', models.DateTimeField(null=True)),
-                ('desk_wake_at', models.DateTimeField(null=True)),
-                ('failures_in_row', models.PositiveIntegerField(default=0)),
-                ('failing_since', models.DateTimeField(null=True)),
-                ('last_answer_at', models.DateTimeField(null=True)),
-                ('firewalls_in_row', models.PositiveIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("fingerprint", models.CharField(max_length=64, unique=True)),
+                ("recent", models.JSONField(default=list)),
+                ("limit_seen", models.PositiveIntegerField(null=True)),
+                ("paused_until", models.DateTimeField(null=True)),
+                ("desk_seen_at", models.DateTimeField(null=True)),
+                ("wake_at", models.DateTimeField(null=True)),
+                ("desk_wake_at", models.DateTimeField(null=True)),
+                ("failures_in_row", models.PositiveIntegerField(default=0)),
+                ("failing_since", models.DateTimeField(null=True)),
+                ("last_answer_at", models.DateTimeField(null=True)),
+                ("firewalls_in_row", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='email')),
-                ('name', models.CharField(blank=True, max_length=120, verbose_name='name')),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False)),
-                ('shortcuts', models.BooleanField(default=True)),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="last login"
+                    ),
+                ),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "email",
+                    models.EmailField(
+                        max_length=254, unique=True, verbose_name="email"
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(blank=True, max_length=120, verbose_name="name"),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False)),
+                ("shortcuts", models.BooleanField(default=True)),
+                (
+                    "date_joined",
+                    models.DateTimeField(default=django.utils.timezone.now),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('organisation_id', models.BigIntegerField(null=True)),
-                ('actor_id', models.BigIntegerField(null=True)),
-                ('actor_label', models.CharField(blank=True, max_length=40)),
-                ('action', models.CharField(max_length=40)),
-                ('object_type', models.CharField(blank=True, max_length=40)),
-                ('object_id', models.CharField(blank=True, max_length=64)),
-                ('detail', models.JSONField(default=dict)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("organisation_id", models.BigIntegerField(null=True)),
+                ("actor_id", models.BigIntegerField(null=True)),
+                ("actor_label", models.CharField(blank=True, max_length=40)),
+                ("action", models.CharField(max_length=40)),
+                ("object_type", models.CharField(blank=True, max_length=40)),
+                ("object_id", models.CharField(blank=True, max_length=64)),
+                ("detail", models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['organisation_id', '-id'], name='audit_by_org'), models.Index(fields=['object_type', 'object_id'], name='audit_by_object')],
+                "indexes": [
+                    models.Index(
+                        fields=["organisation_id", "-id"], name="audit_by_org"
+                    ),
+                    models.Index(
+                        fields=["object_type", "object_id"], name="audit_by_object"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fingerprint', models.CharField(blank=True, max_length=64)),
-                ('reason', models.CharField(choices=[('key_refused', 'Heffl refuses the API key'), ('key_unverified', 'The API key has not been checked yet'), ('key_unreadable', 'The stored API key cannot be opened'), ('configuration', "Heffl's address or certificate is wrong"), ('outage', 'Heffl is not answering'), ('restored', 'A backup was restored')], max_length=16)),
-                ('detail', models.CharField(blank=True, max_length=200)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('probe_at', models.DateTimeField(null=True)),
-                ('probes', models.PositiveIntegerField(default=0)),
-                ('released_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("fingerprint", models.CharField(blank=True, max_length=64)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("key_refused", "Heffl refuses the API key"),
+                            ("key_unverified", "The API key has not been checked yet"),
+                            ("key_unreadable", "The stored API key cannot be opened"),
+                            (
+                                "configuration",
+                                "Heffl's address or certificate is wrong",
+                            ),
+                            ("outage", "Heffl is not answering"),
+                            ("restored", "A backup was restored"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=200)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("probe_at", models.DateTimeField(null=True)),
+                ("probes", models.PositiveIntegerField(default=0)),
+                ("released_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('released_at__isnull', True)), fields=['fingerprint'], name='hold_open')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('released_at__isnull', True)), fields=('fingerprint', 'reason'), name='hold_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("released_at__isnull", True)),
+                        fields=["fingerprint"],
+                        name="hold_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("released_at__isnull", True)),
+                        fields=("fingerprint", "reason"),
+                        name="hold_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Administrator'), ('reviewer', 'Reviewer'), ('frontdesk', 'Front desk')], max_length=12)),
-                ('suspended_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='clients_app.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Administrator"),
+                            ("reviewer", "Reviewer"),
+                            ("frontdesk", "Front desk"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("suspended_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="clients_app.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CustomField',
+            name="CustomField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=60, validators=[django.core.validators.RegexValidator('^cf_[A-Za-z0-9_]{1,57}\\Z', 'Use cf_ followed by letters, digits or underscores')], verbose_name='API name')),
-                ('label', models.CharField(max_length=120, verbose_name='label')),
-                ('kind', models.CharField(choices=[('text', 'Text'), ('long_text', 'Long text'), ('number', 'Number'), ('date', 'Date'), ('option', 'One option'), ('options', 'Several options'), ('email', 'Email'), ('phone', 'Phone'), ('link', 'Link'), ('yes_no', 'Yes or no')], max_length=12, verbose_name='kind')),
-                ('help_text', models.CharField(blank=True, max_length=200, verbose_name='hint')),
-                ('options', models.JSONField(blank=True, default=list, verbose_name='options')),
-                ('for_company', models.BooleanField(default=True, verbose_name='for companies')),
-                ('for_contact', models.BooleanField(default=True, verbose_name='for contacts')),
-                ('required', models.BooleanField(default=False, verbose_name='required')),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('is_active', models.BooleanField(default=True)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='custom_fields', to='clients_app.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        max_length=60,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^cf_[A-Za-z0-9_]{1,57}\\Z",
+                                "Use cf_ followed by letters, digits or underscores",
+                            )
+                        ],
+                        verbose_name="API name",
+                    ),
+                ),
+                ("label", models.CharField(max_length=120, verbose_name="label")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("long_text", "Long text"),
+                            ("number", "Number"),
+                            ("date", "Date"),
+                            ("option", "One option"),
+                            ("options", "Several options"),
+                            ("email", "Email"),
+                            ("phone", "Phone"),
+                            ("link", "Link"),
+                            ("yes_no", "Yes or no"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "help_text",
+                    models.CharField(blank=True, max_length=200, verbose_name="hint"),
+                ),
+                (
+                    "options",
+                    models.JSONField(blank=True, default=list, verbose_name="options"),
+                ),
+                (
+                    "for_company",
+                    models.BooleanField(default=True, verbose_name="for companies"),
+                ),
+                (
+                    "for_contact",
+                    models.BooleanField(default=True, verbose_name="for contacts"),
+                ),
+                (
+                    "required",
+                    models.BooleanField(default=False, verbose_name="required"),
+                ),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="custom_fields",
+                        to="clients_app.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiCredential',
+            name="ApiCredential",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('slot', models.CharField(choices=[('current', 'Current'), ('next', 'Next')], default='current', max_length=8)),
-                ('ciphertext', models.TextField()),
-                ('prefix', models.CharField(blank=True, max_length=16)),
-                ('last_four', models.CharField(max_length=4)),
-                ('fingerprint', models.CharField(db_index=True, max_length=64)),
-                ('added_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('verified_at', models.DateTimeField(null=True)),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
-                ('added_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='clients_app.organisation')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "slot",
+                    models.CharField(
+                        choices=[("current", "Current"), ("next", "Next")],
+                        default="current",
+                        max_length=8,
+                    ),
+                ),
+                ("ciphertext", models.TextField()),
+                ("prefix", models.CharField(blank=True, max_length=16)),
+                ("last_four", models.CharField(max_length=4)),
+                ("fingerprint", models.CharField(db_index=True, max_length=64)),
+                ("added_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("verified_at", models.DateTimeField(null=True)),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
+                (
+                    "added_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="credentials",
+                        to="clients_app.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Submission',
+            name="Submission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('submission_token', models.CharField(max_length=64)),
-                ('type', models.CharField(choices=[('company', 'Company'), ('contact', 'Contact')], max_length=8)),
-                ('answers', models.JSONField()),
-                ('display_name', models.CharField(max_length=330)),
-                ('name_key', models.CharField(max_length=330)),
-                ('match_key', models.CharField(max_length=64)),
-                ('search_text', models.TextField(blank=True)),
-                ('source', models.CharField(choices=[('frontdesk', 'Front desk'), ('signup', 'Signup page'), ('import', 'Import')], max_length=10)),
-                ('lane', models.PositiveSmallIntegerField(choices=[(0, 'Frontdesk'), (1, 'Signup'), (2, 'Import')])),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('status', models.CharField(choices=[('PENDING', 'Waiting for approval'), ('QUEUED', 'Waiting to be sent'), ('SENDING', 'Sending'), ('CREATED', 'Created'), ('NEEDS_FIX', 'Needs correcting'), ('UNCERTAIN', 'Checking with Heffl'), ('REVIEW', 'Needs a person'), ('REJECTED', 'Rejected'), ('DROPPED', 'Dropped')], default='QUEUED', max_length=10)),
-                ('number', models.CharField(blank=True, max_length=64)),
-                ('heffl_id', models.CharField(blank=True, max_length=120)),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('problem', models.CharField(blank=True, max_length=40)),
-                ('problem_field', models.CharField(blank=True, max_length=80)),
-                ('message', models.CharField(blank=True, max_length=500)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('closed_reason', models.CharField(blank=True, max_length=500)),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now)),
-                ('queued_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('safe_failures', models.PositiveIntegerField(default=0)),
-                ('look_first', models.BooleanField(default=False)),
-                ('reconcile_at', models.DateTimeField(null=True)),
-                ('clean_scans', models.PositiveSmallIntegerField(default=0)),
-                ('requeued_once', models.BooleanField(default=False)),
-                ('candidates', models.JSONField(blank=True, default=list)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to='clients_app.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "uuid",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True),
+                ),
+                ("submission_token", models.CharField(max_length=64)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[("company", "Company"), ("contact", "Contact")],
+                        max_length=8,
+                    ),
+                ),
+                ("answers", models.JSONField()),
+                ("display_name", models.CharField(max_length=330)),
+                ("name_key", models.CharField(max_length=330)),
+                ("match_key", models.CharField(max_length=64)),
+                ("search_text", models.TextField(blank=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("frontdesk", "Front desk"),
+                            ("signup", "Signup page"),
+                            ("import", "Import"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "lane",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "Frontdesk"), (1, "Signup"), (2, "Import")]
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Waiting for approval"),
+                            ("QUEUED", "Waiting to be sent"),
+                            ("SENDING", "Sending"),
+                            ("CREATED", "Created"),
+                            ("NEEDS_FIX", "Needs correcting"),
+                            ("UNCERTAIN", "Checking with Heffl"),
+                            ("REVIEW", "Needs a person"),
+                            ("REJECTED", "Rejected"),
+                            ("DROPPED", "Dropped"),
+                        ],
+                        default="QUEUED",
+                        max_length=10,
+                    ),
+                ),
+                ("number", models.CharField(blank=True, max_length=64)),
+                ("heffl_id", models.CharField(blank=True, max_length=120)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("problem", models.CharField(blank=True, max_length=40)),
+                ("problem_field", models.CharField(blank=True, max_length=80)),
+                ("message", models.CharField(blank=True, max_length=500)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                ("closed_reason", models.CharField(blank=True, max_length=500)),
+                ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                ("queued_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("safe_failures", models.PositiveIntegerField(default=0)),
+                ("look_first", models.BooleanField(default=False)),
+                ("reconcile_at", models.DateTimeField(null=True)),
+                ("clean_scans", models.PositiveSmallIntegerField(default=0)),
+                ("requeued_once", models.BooleanField(default=False)),
+                ("candidates", models.JSONField(blank=True, default=list)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="submissions",
+                        to="clients_app.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DeliveryAttempt',
+            name="DeliveryAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fence', models.PositiveIntegerField()),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('started_at', models.DateTimeField()),
-                ('deadline_at', models.DateTimeField()),
-                ('body_sha256', models.CharField(max_length=64)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('verdict', models.CharField(blank=True, max_length=16)),
-                ('phase', models.CharField(blank=True, max_length=12)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=40)),
-                ('message', models.CharField(blank=True, max_length=500)),
-                ('clock_skew', models.FloatField(default=0.0)),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='clients_app.submission')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("fence", models.PositiveIntegerField()),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("started_at", models.DateTimeField()),
+                ("deadline_at", models.DateTimeField()),
+                ("body_sha256", models.CharField(max_length=64)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("verdict", models.CharField(blank=True, max_length=16)),
+                ("phase", models.CharField(blank=True, max_length=12)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=40)),
+                ("message", models.CharField(blank=True, max_length=500)),
+                ("clock_skew", models.FloatField(default=0.0)),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="clients_app.submission",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_ci_unique'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"),
+                name="user_email_ci_unique",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('organisation', 'user'), name='membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("organisation", "user"), name="membership_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'admin', 'reviewer', 'frontdesk'])), name='membership_role_known'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("role__in", ["owner", "admin", "reviewer", "frontdesk"])
+                ),
+                name="membership_role_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customfield',
-            constraint=models.UniqueConstraint(fields=('organisation', 'key'), name='custom_field_key_once'),
+            model_name="customfield",
+            constraint=models.UniqueConstraint(
+                fields=("organisation", "key"), name="custom_field_key_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apicredential',
-            constraint=models.UniqueConstraint(condition=models.Q(('revoked_at__isnull', True)), fields=('organisation', 'slot'), name='credential_one_per_slot'),
+            model_name="apicredential",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("revoked_at__isnull", True)),
+                fields=("organisation", "slot"),
+                name="credential_one_per_slot",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('status', 'QUEUED')), fields=['organisation', 'lane', 'id'], name='submission_queue'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("status", "QUEUED")),
+                fields=["organisation", "lane", "id"],
+                name="submission_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('status', 'SENDING')), fields=['lease_until'], name='submission_lease'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("status", "SENDING")),
+                fields=["lease_until"],
+                name="submission_lease",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('reconcile_at__isnull', False)), fields=['reconcile_at'], name='submission_reconcile'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("reconcile_at__isnull", False)),
+                fields=["reconcile_at"],
+                name="submission_reconcile",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['organisation', '-created_at', '-id'], name='submission_added'),
+            model_name="submission",
+            index=models.Index(
+                fields=["organisation", "-created_at", "-id"], name="submission_added"
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['organisation', 'name_key', 'id'], name='submission_name'),
+            model_name="submission",
+            index=models.Index(
+                fields=["organisation", "name_key", "id"], name="submission_name"
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['organisation', 'number', 'id'], name='submission_number'),
+            model_name="submission",
+            index=models.Index(
+                fields=["organisation", "number", "id"], name="submission_number"
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['organisation', 'status', '-created_at', '-id'], name='submission_by_status'),
+            model_name="submission",
+            index=models.Index(
+                fields=["organisation", "status", "-created_at", "-id"],
+                name="submission_by_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['organisation', 'type', '-created_at', '-id'], name='submission_by_type'),
+            model_name="submission",
+            index=models.Index(
+                fields=["organisation", "type", "-created_at", "-id"],
+                name="submission_by_type",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['organisation', 'source', '-created_at', '-id'], name='submission_by_source'),
+            model_name="submission",
+            index=models.Index(
+                fields=["organisation", "source", "-created_at", "-id"],
+                name="submission_by_source",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(fields=('organisation', 'submission_token'), name='submission_token_once'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(
+                fields=("organisation", "submission_token"),
+                name="submission_token_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(condition=models.Q(('heffl_id', ''), _negated=True), fields=('organisation', 'heffl_id'), name='submission_heffl_id_once'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("heffl_id", ""), _negated=True),
+                fields=("organisation", "heffl_id"),
+                name="submission_heffl_id_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'CREATED'), models.Q(('heffl_id', ''), _negated=True)), models.Q(models.Q(('status', 'CREATED'), _negated=True), ('heffl_id', ''), ('number', '')), _connector='OR'), name='submission_id_iff_created'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("status", "CREATED"), models.Q(("heffl_id", ""), _negated=True)
+                    ),
+                    models.Q(
+                        models.Q(("status", "CREATED"), _negated=True),
+                        ("heffl_id", ""),
+                        ("number", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="submission_id_iff_created",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['PENDING', 'QUEUED', 'SENDING', 'CREATED', 'NEEDS_FIX', 'UNCERTAIN', 'REVIEW', 'REJECTED', 'DROPPED'])), name='submission_status_known'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "PENDING",
+                            "QUEUED",
+                            "SENDING",
+                            "CREATED",
+                            "NEEDS_FIX",
+                            "UNCERTAIN",
+                            "REVIEW",
+                            "REJECTED",
+                            "DROPPED",
+                        ],
+                    )
+                ),
+                name="submission_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('status', 'SENDING')), models.Q(models.Q(('status', 'SENDING'), _negated=True), ('lease_until__isnull', True)), _connector='OR'), name='submission_lease_iff_sending'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease_until__isnull", False), ("status", "SENDING")),
+                    models.Q(
+                        models.Q(("status", "SENDING"), _negated=True),
+                        ("lease_until__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="submission_lease_iff_sending",
+            ),
         ),
         migrations.AddIndex(
-            model_name='deliveryattempt',
-            index=models.Index(fields=['fingerprint', '-started_at'], name='attempt_by_key'),
+            model_name="deliveryattempt",
+            index=models.Index(
+                fields=["fingerprint", "-started_at"], name="attempt_by_key"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deliveryattempt',
-            constraint=models.UniqueConstraint(fields=('submission', 'fence'), name='attempt_fence_once'),
+            model_name="deliveryattempt",
+            constraint=models.UniqueConstraint(
+                fields=("submission", "fence"), name="attempt_fence_once"
+            ),
         ),
     ]

@@ -30,7 +30,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             "submission",
             models.Index(
-                fields=["organisation", "status", "type", "source", "-created_at", "-id"],
+                fields=[
+                    "organisation",
+                    "status",
+                    "type",
+                    "source",
+                    "-created_at",
+                    "-id",
+                ],
                 name="submission_some_added",
             ),
         ),

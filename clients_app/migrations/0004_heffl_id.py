@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0003_search'),
+        ("clients_app", "0003_search"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(fields=['heffl_id'], name='submission_heffl_id'),
+            model_name="submission",
+            index=models.Index(fields=["heffl_id"], name="submission_heffl_id"),
         ),
     ]

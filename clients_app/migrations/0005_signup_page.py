@@ -6,67 +6,119 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0004_heffl_id'),
+        ("clients_app", "0004_heffl_id"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SignupPage',
+            name="SignupPage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('languages', models.JSONField(blank=True, default=list, verbose_name='languages')),
-                ('default_language', models.CharField(choices=[('en', 'English'), ('ar', 'العربية')], default='en', max_length=5)),
-                ('accent', models.CharField(default='#0a5e86', max_length=7, verbose_name='colour')),
-                ('logo', models.BinaryField(blank=True, null=True)),
-                ('logo_hash', models.CharField(blank=True, max_length=16)),
-                ('hidden_fields', models.JSONField(blank=True, default=list, verbose_name='hidden fields')),
-                ('intro_en', models.CharField(blank=True, max_length=300)),
-                ('intro_ar', models.CharField(blank=True, max_length=300)),
-                ('thanks_en', models.CharField(blank=True, max_length=600)),
-                ('thanks_ar', models.CharField(blank=True, max_length=600)),
-                ('contact', models.CharField(blank=True, max_length=200, verbose_name='contact')),
-                ('consent_en', models.CharField(blank=True, max_length=600)),
-                ('consent_ar', models.CharField(blank=True, max_length=600)),
-                ('consent_version', models.PositiveIntegerField(default=1)),
-                ('allowed_origins', models.JSONField(blank=True, default=list, verbose_name='allowed sites')),
-                ('shows_number', models.BooleanField(default=False, verbose_name='show the client number')),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "languages",
+                    models.JSONField(
+                        blank=True, default=list, verbose_name="languages"
+                    ),
+                ),
+                (
+                    "default_language",
+                    models.CharField(
+                        choices=[("en", "English"), ("ar", "العربية")],
+                        default="en",
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "accent",
+                    models.CharField(
+                        default="#0a5e86", max_length=7, verbose_name="colour"
+                    ),
+                ),
+                ("logo", models.BinaryField(blank=True, null=True)),
+                ("logo_hash", models.CharField(blank=True, max_length=16)),
+                (
+                    "hidden_fields",
+                    models.JSONField(
+                        blank=True, default=list, verbose_name="hidden fields"
+                    ),
+                ),
+                ("intro_en", models.CharField(blank=True, max_length=300)),
+                ("intro_ar", models.CharField(blank=True, max_length=300)),
+                ("thanks_en", models.CharField(blank=True, max_length=600)),
+                ("thanks_ar", models.CharField(blank=True, max_length=600)),
+                (
+                    "contact",
+                    models.CharField(
+                        blank=True, max_length=200, verbose_name="contact"
+                    ),
+                ),
+                ("consent_en", models.CharField(blank=True, max_length=600)),
+                ("consent_ar", models.CharField(blank=True, max_length=600)),
+                ("consent_version", models.PositiveIntegerField(default=1)),
+                (
+                    "allowed_origins",
+                    models.JSONField(
+                        blank=True, default=list, verbose_name="allowed sites"
+                    ),
+                ),
+                (
+                    "shows_number",
+                    models.BooleanField(
+                        default=False, verbose_name="show the client number"
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.AddField(
-            model_name='submission',
-            name='campaign',
+            model_name="submission",
+            name="campaign",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='submission',
-            name='consent_version',
+            model_name="submission",
+            name="consent_version",
             field=models.PositiveIntegerField(null=True),
         ),
         migrations.AddField(
-            model_name='submission',
-            name='held_for',
+            model_name="submission",
+            name="held_for",
             field=models.JSONField(blank=True, default=list),
         ),
         migrations.AddField(
-            model_name='submission',
-            name='language',
+            model_name="submission",
+            name="language",
             field=models.CharField(blank=True, max_length=5),
         ),
         migrations.AddField(
-            model_name='submission',
-            name='receipt',
+            model_name="submission",
+            name="receipt",
             field=models.CharField(blank=True, max_length=32),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(condition=models.Q(('receipt', ''), _negated=True), fields=('receipt',), name='submission_receipt_once'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("receipt", ""), _negated=True),
+                fields=("receipt",),
+                name="submission_receipt_once",
+            ),
         ),
         migrations.AddField(
-            model_name='signuppage',
-            name='organisation',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='signup_page', to='clients_app.organisation'),
+            model_name="signuppage",
+            name="organisation",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="signup_page",
+                to="clients_app.organisation",
+            ),
         ),
     ]

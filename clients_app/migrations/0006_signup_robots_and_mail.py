@@ -6,46 +6,89 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0005_signup_page'),
+        ("clients_app", "0005_signup_page"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SignupBucket',
+            name="SignupBucket",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mark', models.CharField(max_length=64, unique=True)),
-                ('empty_at', models.FloatField(db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("mark", models.CharField(max_length=64, unique=True)),
+                ("empty_at", models.FloatField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='SignupMail',
+            name="SignupMail",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('link', models.URLField(max_length=300)),
-                ('told', models.CharField(blank=True, max_length=10)),
-                ('told_revision', models.PositiveIntegerField(default=0)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("link", models.URLField(max_length=300)),
+                ("told", models.CharField(blank=True, max_length=10)),
+                ("told_revision", models.PositiveIntegerField(default=0)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "next_at",
+                    models.DateTimeField(
+                        db_index=True, default=django.utils.timezone.now
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('campaign', ''), _negated=True), fields=['organisation', 'campaign', 'status', 'type', '-created_at', '-id'], name='submission_campaign_add'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("campaign", ""), _negated=True),
+                fields=[
+                    "organisation",
+                    "campaign",
+                    "status",
+                    "type",
+                    "-created_at",
+                    "-id",
+                ],
+                name="submission_campaign_add",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('campaign', ''), _negated=True), fields=['organisation', 'campaign', 'status', 'type', 'name_key', 'id'], name='submission_campaign_nam'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("campaign", ""), _negated=True),
+                fields=["organisation", "campaign", "status", "type", "name_key", "id"],
+                name="submission_campaign_nam",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('campaign', ''), _negated=True), fields=['organisation', 'campaign', 'status', 'type', 'number', 'id'], name='submission_campaign_num'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("campaign", ""), _negated=True),
+                fields=["organisation", "campaign", "status", "type", "number", "id"],
+                name="submission_campaign_num",
+            ),
         ),
         migrations.AddField(
-            model_name='signupmail',
-            name='submission',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='signup_mail', to='clients_app.submission'),
+            model_name="signupmail",
+            name="submission",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="signup_mail",
+                to="clients_app.submission",
+            ),
         ),
     ]

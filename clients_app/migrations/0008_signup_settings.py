@@ -4,25 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0007_search_again'),
+        ("clients_app", "0007_search_again"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='customfield',
-            name='is_public',
-            field=models.BooleanField(default=False, verbose_name='asked on the signup page'),
+            model_name="customfield",
+            name="is_public",
+            field=models.BooleanField(
+                default=False, verbose_name="asked on the signup page"
+            ),
         ),
         migrations.AddField(
-            model_name='customfield',
-            name='label_ar',
-            field=models.CharField(blank=True, max_length=120, verbose_name='label in Arabic'),
+            model_name="customfield",
+            name="label_ar",
+            field=models.CharField(
+                blank=True, max_length=120, verbose_name="label in Arabic"
+            ),
         ),
         migrations.AddField(
-            model_name='signuppage',
-            name='kiosk_key',
+            model_name="signuppage",
+            name="kiosk_key",
             field=models.CharField(blank=True, max_length=32),
         ),
     ]

@@ -1,9 +1,16 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
-from clients_app.models.audit_event import AuditEvent
-from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.audit_event import AuditEvent, AuditSeal
+from clients_app.models.client_key import ClientKey
+from clients_app.models.custom_field import (
+    CustomField,
+    CustomFieldKind,
+    FieldReading,
+)
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
+    RANK,
     ApiCredential,
     ApprovalMode,
     KeySlot,
@@ -11,6 +18,7 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
+from clients_app.models.revision import SubmissionRevision
 from clients_app.models.signup import (
     HeldFor,
     SignupBucket,
@@ -28,22 +36,29 @@ from clients_app.models.submission import (
     Status,
     Submission,
 )
+from clients_app.models.tally import Tally
 from clients_app.models.user import User
+from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
     "FINAL",
     "NEEDS_PERSON",
+    "RANK",
     "WAITING",
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "AuditSeal",
+    "ClientKey",
     "ClientTypeChoice",
     "CustomField",
     "CustomFieldKind",
+    "FieldReading",
     "DeliveryAttempt",
     "HeldFor",
     "Hold",
     "HoldReason",
+    "Invitation",
     "KeySlot",
     "Lane",
     "Membership",
@@ -57,5 +72,10 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "SubmissionRevision",
+    "Tally",
     "User",
+    "WebhookEvent",
+    "WebhookOutcome",
+    "WebhookSecret",
 ]

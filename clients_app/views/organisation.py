@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
@@ -27,11 +28,24 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from clients_app import credentials, organisations
+from clients_app import credentials, organisations, remote_fields, webhooks
 from clients_app.delivery import holds
-from clients_app.models import ApiCredential, KeySlot, Membership, Role, User
+from clients_app.models import (
+    ApiCredential,
+    FieldReading,
+    KeySlot,
+    Membership,
+    Role,
+    User,
+    WebhookSecret,
+)
 from clients_app.organisations import KeyChange, KeyCheck, check_words
-from clients_app.settings_forms import ApiKeyForm, CustomFieldForm
+from clients_app.settings_forms import (
+    ApiKeyForm,
+    CustomFieldForm,
+    ReferenceForm,
+    WebhookSecretForm,
+)
 from clients_app.views.access import members_only
 
 
@@ -95,7 +109,7 @@ def proved_lately(
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters("key")
+@sensitive_post_parameters("key", "secret")
 @members_only(Role.OWNER)
 def settings_heffl(request: HttpRequest, member: Membership) -> HttpResponseBase:
     """Show, replace, test and remove the API key, to owners who proved who they are."""
@@ -108,6 +122,10 @@ def _settings_heffl(request: HttpRequest, member: Membership) -> HttpResponse:
         action = request.POST.get("action", "")
         if action in {"save", "save_unverified"}:
             return _key_saved(request, member, unverified=action == "save_unverified")
+        if action == "add_secret":
+            return _secret_added(request, member)
+        if action == "save_reference":
+            return _reference_saved(request, member)
         _key_handled(request, member, action)
         return redirect("settings-heffl", member.organisation.slug)
     return _heffl_page(request, member, ApiKeyForm())
@@ -117,14 +135,22 @@ def _heffl_page(
     request: HttpRequest, member: Membership, form: ApiKeyForm, **extra: Any
 ) -> HttpResponse:
     organisation = member.organisation
-    context = {
+    context: dict[str, Any] = {
         "member": member,
         "form": form,
         "keys": [_shown(key) for key in _held(member)],
         "holds": holds.open_holds(organisation),
+        "secret_form": WebhookSecretForm(),
+        "reference_form": ReferenceForm(instance=organisation),
+        "secrets": [_shown_secret(secret) for secret in webhooks.held(organisation)],
+        "webhook_url": request.build_absolute_uri(
+            reverse("webhook-receive", args=[organisation.slug])
+        ),
         **extra,
     }
-    status = 422 if form.errors else 200
+    forms = [context[name] for name in ("form", "secret_form", "reference_form")]
+    context["wrong"] = next((each for each in forms if each.errors), None)
+    status = 422 if context["wrong"] else 200
     return render(request, "organisation/heffl.html", context, status=status)
 
 
@@ -154,6 +180,45 @@ def _shown(key: ApiCredential) -> dict[str, Any]:
         "checked": _ago(key.verified_at),
         "worked": _ago(key.last_used_at),
     }
+
+
+def _shown_secret(secret: WebhookSecret) -> dict[str, Any]:
+    """Return what the page may know of a signing secret."""
+    return {
+        "pk": secret.pk,
+        "last_four": secret.last_four,
+        "added_at": secret.added_at,
+        "added_by": secret.added_by.shown_name if secret.added_by else "",
+        "worked": _ago(secret.last_used_at),
+    }
+
+
+def _secret_added(request: HttpRequest, member: Membership) -> HttpResponse:
+    form = WebhookSecretForm(request.POST)
+    if form.is_valid():
+        try:
+            webhooks.add_secret(
+                member.organisation, form.cleaned_data["secret"], user=member.user
+            )
+        except webhooks.TooManySecrets:
+            form.add_error("secret", _("Two are stored already. Remove one first."))
+        else:
+            messages.success(request, _("The signing secret is stored."))
+            return redirect("settings-heffl", member.organisation.slug)
+    return _heffl_page(request, member, ApiKeyForm(), secret_form=form)
+
+
+def _reference_saved(request: HttpRequest, member: Membership) -> HttpResponse:
+    organisation = member.organisation
+    form = ReferenceForm(request.POST, instance=organisation)
+    if not form.is_valid():
+        organisation.refresh_from_db()
+        return _heffl_page(request, member, ApiKeyForm(), reference_form=form)
+    organisations.set_reference_field(
+        organisation, form.cleaned_data["reference_field"], user=member.user
+    )
+    messages.success(request, _("The field is saved."))
+    return redirect("settings-heffl", organisation.slug)
 
 
 def _key_saved(
@@ -204,7 +269,10 @@ def _tell(request: HttpRequest, change: KeyChange) -> None:
 
 
 def _key_handled(request: HttpRequest, member: Membership, action: str) -> None:
-    """Test or remove the key in the slot that the form names."""
+    """Test or remove the key in the slot that the form names, or a signing secret."""
+    if action == "remove_secret":
+        _secret_removed(request, member)
+        return
     slot = request.POST.get("slot")
     key = next((key for key in _held(member) if key.slot == slot), None)
     if key is None:
@@ -218,13 +286,55 @@ def _key_handled(request: HttpRequest, member: Membership, action: str) -> None:
         messages.success(request, _("The key is removed."))
 
 
+def _secret_removed(request: HttpRequest, member: Membership) -> None:
+    try:
+        pk = uuid.UUID(request.POST.get("secret", ""))
+    except ValueError:
+        pk = uuid.UUID(int=0)
+    if webhooks.remove_secret(member.organisation, pk, user=member.user):
+        messages.success(request, _("The signing secret is removed."))
+    else:
+        messages.warning(request, _("There is no such secret any more."))
+
+
 @require_safe
 @members_only(Role.ADMIN)
 def settings_fields(request: HttpRequest, member: Membership) -> HttpResponse:
     """List the custom fields in the order of the form."""
-    fields = member.organisation.custom_fields.order_by("position", "id")
-    context = {"member": member, "fields": list(fields)}
+    organisation = member.organisation
+    fields = list(organisation.custom_fields.order_by("position", "id"))
+    reading = FieldReading.objects.filter(organisation=organisation).first()
+    told = remote_fields.told_of(organisation)
+    drift = remote_fields.drift_of(fields, told) if reading and reading.read_at else []
+    context = {
+        "member": member,
+        "fields": fields,
+        "reading": reading,
+        "read": _ago(reading.read_at) if reading else "",
+        "drift": [remote_fields.drift_words(what, label) for what, _k, label in drift],
+        "unsendable": [each for each in told if not each.kind],
+    }
     return render(request, "organisation/fields.html", context)
+
+
+@require_POST
+@members_only(Role.ADMIN)
+def settings_fields_read(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Ask Heffl for its custom fields, take them over, and say what came of it."""
+    taken = remote_fields.take_over(member.organisation, user=member.user)
+    for words, labels in (
+        (_("Added, switched off unless required: {labels}"), taken.added),
+        (_("Changed as in Heffl: {labels}"), taken.changed),
+        (_("Switched off, no longer in Heffl: {labels}"), taken.gone),
+    ):
+        if labels:
+            names = ", ".join(f"\u2068{label}\u2069" for label in labels)
+            messages.success(request, words.format(labels=names))
+    if taken.problem:
+        messages.error(request, taken.problem)
+    elif not (taken.added or taken.changed or taken.gone):
+        messages.success(request, _("The form is in line with Heffl. Nothing changed."))
+    return redirect("settings-fields", member.organisation.slug)
 
 
 def _field_page(

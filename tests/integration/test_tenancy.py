@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,9 +19,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from clients_app import credentials
+from clients_app import audit, credentials
 from clients_app.crypto import Secret
-from clients_app.models import Role, Status
+from clients_app.models import Invitation, Role, Status
 from tests.factories import (
     CustomFieldFactory,
     MembershipFactory,
@@ -46,6 +47,7 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
+    "o/<slug:slug>/settings/fields/read/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
@@ -54,6 +56,10 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/signup/poster/": Role.ADMIN,
     "o/<slug:slug>/settings/signup/preview/": Role.ADMIN,
     "o/<slug:slug>/settings/signup/qr.svg": Role.ADMIN,
+    "o/<slug:slug>/settings/members/": Role.ADMIN,
+    "o/<slug:slug>/settings/members/<int:person>/": Role.ADMIN,
+    "o/<slug:slug>/audit/": Role.ADMIN,
+    "o/<slug:slug>/audit/export.csv": Role.ADMIN,
 }
 # Pages of a person: each shows only what belongs to who asks.
 OF_A_PERSON = {
@@ -63,9 +69,10 @@ OF_A_PERSON = {
     "accounts/shortcuts/",
     "accounts/stay/",
 }
-OPEN = {"healthz", "readyz"}
+OPEN = {"healthz", "readyz", "metrics", "webhooks/heffl/<slug:slug>/"}
 # Pages for strangers: tests/integration/test_signup_page.py says what they tell.
 PUBLIC = {
+    "invitation/<str:token>/",
     "s/<slug:slug>/",
     "s/<slug:slug>/embed/",
     "s/<slug:slug>/brand.<slug:digest>.css",
@@ -81,13 +88,18 @@ PUBLIC = {
 BROUGHT = ("accounts/", "admin/")
 
 
-def routes(patterns=None, before=""):
+def views(patterns=None, before=""):
+    """Yield every address of the URLconf with its view."""
     for pattern in patterns or get_resolver().url_patterns:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, route)
+            yield from views(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):
-            yield route
+            yield route, pattern.callback
+
+
+def routes():
+    return [route for route, _view in views()]
 
 
 def test_every_address_is_in_the_manifest():
@@ -110,6 +122,8 @@ PARTS: dict[str, Any] = {
     "slug": lambda scene: scene.organisation.slug,
     "uuid": lambda scene: scene.submission.uuid,
     "pk": lambda scene: scene.field.pk,
+    "person": lambda scene: scene.member.pk,
+    "token": lambda scene: "no-such-token",
     "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
     "digest": lambda scene: "ab" * 8,
 }
@@ -125,6 +139,7 @@ class Scene:
     organisation: Any
     submission: Any
     field: Any
+    member: Any
 
     def path(self, route: str, slug: str = "") -> str:
         def value(match: re.Match[str]) -> str:
@@ -167,7 +182,17 @@ def scene(db):
         heffl_id="clt_1",
         number=f"{CANARY}-1",
     )
-    return Scene(organisation, submission, field)
+    member = MembershipFactory(organisation=organisation, user__name=f"{CANARY} Ann")
+    Invitation.objects.create(
+        organisation=organisation,
+        email=f"{CANARY.lower()}@example.test",
+        role=Role.FRONTDESK,
+        language="en",
+        token_hash="0" * 64,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    audit.record("export", organisation=organisation, detail={"note": CANARY})
+    return Scene(organisation, submission, field, member)
 
 
 def browser(user):
@@ -389,9 +414,12 @@ def test_a_page_of_a_person_shows_nothing_of_other_organisations(scene, route):
 
 @pytest.mark.parametrize("route", sorted(OPEN))
 def test_an_open_page_shows_nothing_of_any_organisation(scene, route):
+    before = scene.rows()
+
     statuses = ask(browser(None), scene.path(route))
 
-    assert set(statuses.values()) <= {200, 405, 503}, statuses
+    assert set(statuses.values()) <= {200, 400, 405, 503}, statuses
+    assert scene.rows() == before
 
 
 @pytest.mark.parametrize("who", ["visitor", "stranger"])
@@ -404,6 +432,16 @@ def test_a_closed_public_page_shows_nothing_of_its_organisation(scene, route, wh
 
     assert set(statuses.values()) <= {404, 405}, statuses
     assert scene.rows() == before
+
+
+def test_every_view_asks_for_the_role_that_is_listed():
+    found = {
+        route: Role(least)
+        for route, view in views()
+        if (least := getattr(view, "least_role", None))
+    }
+
+    assert found == OF_AN_ORGANISATION
 
 
 SAMPLES = {"(?P<key>[-:\\w]+)": "key", "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-key"}

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from clients_app import accounts, audit, credentials
+from clients_app import accounts, audit, credentials, webhooks
 from clients_app.crypto import KeyRingError, new_entry
 from clients_app.delivery import wakeups
 
@@ -70,21 +70,23 @@ class Command(BaseCommand):
             wakeups.rewake(mark, now)
             wakeups.rewake(mark, now, desk=True)
         factors = accounts.reseal_second_factors()
-        if keys or factors:
+        hooks = webhooks.reseal_secrets()
+        if keys or factors or hooks:
             audit.record(
                 "keyring.rotated",
                 organisation=None,
                 actor_label="command",
-                detail={"keys": keys, "second_factors": factors},
+                detail={"keys": keys, "second_factors": factors, "webhooks": hooks},
             )
         self.stdout.write(
             f"Sealed with '{settings.PORTAL_KEYRING.sealing_kid}': "
-            f"{keys} API keys, {factors} second factors."
+            f"{keys} API keys, {factors} second factors, {hooks} webhook secrets."
         )
 
     def _check(self) -> None:
         ring = settings.PORTAL_KEYRING
-        counts = Counter(credentials.kids_in_use()) + Counter(accounts.kids_in_use())
+        counts = Counter(credentials.kids_in_use())
+        counts += Counter(accounts.kids_in_use()) + Counter(webhooks.kids_in_use())
         for kid in [*ring.keys, *sorted(set(counts) - set(ring.keys))]:
             self.stdout.write(f"{kid}: {counts[kid]} secrets")
         problems = [
@@ -94,6 +96,8 @@ class Command(BaseCommand):
         broken = accounts.unreadable()
         if broken:
             problems.append(f"{broken} second factors do not open.")
+        if broken := webhooks.unreadable():
+            problems.append(f"{broken} webhook secrets do not open.")
         old = [kid for kid in counts if kid in ring.keys and kid != ring.sealing_kid]
         problems += [
             f"The old key '{kid}' is still in use. Run `keyring rotate`." for kid in old

@@ -1,0 +1,151 @@
+"""/metrics: what an operator's monitoring wants to know, as Prometheus reads it.
+
+Labels are our own words and the first digits of a key's mark, never a person's data. The
+cost does not grow with the history: only what is still open is counted.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Min
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from clients_app import tally
+from clients_app.models import (
+    NEEDS_PERSON,
+    WAITING,
+    Hold,
+    HoldReason,
+    Lane,
+    RateBudget,
+    Status,
+    Submission,
+)
+
+MOST_KEYS = 1_000
+COUNTERS = {
+    "attempts": (
+        "verdict",
+        "Calls that were to create a client, by what came of them.",
+    ),
+    "looks": ("result", "Looks for unclear clients, by result."),
+    "sweeps": ("found", "Rounds of the sweeper, by whether it put something right."),
+    "webhooks": ("outcome", "Messages of Heffl taken in, by what they changed."),
+}
+Sample = tuple[dict[str, str], float]
+
+
+def _is_local(request: HttpRequest) -> bool:
+    """Say whether this machine itself asks, and not somebody through a proxy on it."""
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        address = ipaddress.ip_address(str(request.META.get("REMOTE_ADDR") or ""))
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    kind, _blank, given = request.headers.get("Authorization", "").partition(" ")
+    token = settings.METRICS_TOKEN
+    if token and kind.lower() == "bearer":
+        return hmac.compare_digest(given.strip().encode(), token.encode())
+    return not token and _is_local(request)
+
+
+@require_safe
+def metrics_text(request: HttpRequest) -> HttpResponse:
+    """Answer loopback, or with METRICS_TOKEN set whoever bears it; 403 to others."""
+    if not _may_read(request):
+        raise PermissionDenied
+    lines = "\n".join(_lines(timezone.now())) + "\n"
+    return HttpResponse(lines, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _family(
+    name: str, kind: str, about: str, samples: Iterable[Sample]
+) -> Iterator[str]:
+    yield f"# HELP portal_{name} {about}"
+    yield f"# TYPE portal_{name} {kind}"
+    for labels, value in samples:
+        told = ",".join(f'{key}="{words}"' for key, words in labels.items())
+        yield (
+            f"portal_{name}{{{told}}} {value:g}" if told else f"portal_{name} {value:g}"
+        )
+
+
+def _lines(now: datetime) -> Iterator[str]:
+    yield from _family(
+        "oldest_waiting_seconds",
+        "gauge",
+        "Age of the oldest client that waits to be sent, by lane; 0 when none does.",
+        _ages(now),
+    )
+    yield from _family(
+        "submissions", "gauge", "Clients that are not final yet, by status.", _open()
+    )
+    yield from _family(
+        "holds", "gauge", "Reasons for which nothing is sent now.", _holds()
+    )
+    budgets = list(RateBudget.objects.order_by("-last_answer_at", "pk")[:MOST_KEYS])
+    yield from _family(
+        "budget_calls",
+        "gauge",
+        "Calls of one API key inside the running window.",
+        [(_key(budget), _calls(budget, now)) for budget in budgets],
+    )
+    yield from _family(
+        "budget_limit",
+        "gauge",
+        "Calls that one API key may make in a window.",
+        [
+            (_key(budget), budget.limit_seen or settings.HEFFL_RATE_LIMIT[0])
+            for budget in budgets
+        ],
+    )
+    counted = tally.totals()
+    for name, (label, about) in COUNTERS.items():
+        samples = [({label: kind}, value) for n, kind, value in counted if n == name]
+        yield from _family(f"{name}_total", "counter", about, samples)
+
+
+def _ages(now: datetime) -> Iterator[Sample]:
+    for lane in Lane:
+        waiting = Submission.objects.filter(status=Status.QUEUED, lane=lane)
+        oldest = waiting.aggregate(at=Min("queued_at"))["at"]
+        age = (now - oldest).total_seconds() if oldest else 0
+        yield {"lane": lane.name.lower()}, max(0.0, round(age, 1))
+
+
+def _open() -> Iterator[Sample]:
+    still_open = (*WAITING, *NEEDS_PERSON)
+    found = Submission.objects.filter(status__in=still_open).order_by()
+    counts = dict(found.values_list("status").annotate(count=Count("pk")))
+    for status in still_open:
+        yield {"status": status.value}, counts.get(status, 0)
+
+
+def _holds() -> Iterator[Sample]:
+    open_now = Hold.objects.filter(released_at__isnull=True).order_by()
+    counts = dict(open_now.values_list("reason").annotate(count=Count("pk")))
+    for reason in HoldReason:
+        yield {"reason": reason.value}, counts.get(reason, 0)
+
+
+def _key(budget: RateBudget) -> dict[str, str]:
+    return {"key": budget.fingerprint[:8]}
+
+
+def _calls(budget: RateBudget, now: datetime) -> int:
+    since = now.timestamp() - settings.HEFFL_RATE_LIMIT[1]
+    return sum(called > since for called in budget.recent)

@@ -1,0 +1,52 @@
+"""Where Heffl reports to. Every answer is a bare status: nothing is told to strangers."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from clients_app import webhooks
+from clients_app.models import Organisation
+
+log = logging.getLogger("portal.web")
+
+
+def _refused(organisation: Organisation, status: int, reason: str) -> HttpResponse:
+    log.warning(
+        "webhook refused", extra={"organisation": organisation.pk, "reason": reason}
+    )
+    return HttpResponse(status=status)
+
+
+@csrf_exempt
+@require_POST
+def webhook_receive(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take in one message of Heffl: 200, or 400, 401, 413 with nothing changed.
+
+    A sender's retry of a message that is known already is 200; the very same message
+    again is 400.
+    """
+    organisation = Organisation.objects.filter(slug=slug).first()
+    if organisation is None:
+        raise Http404
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return _refused(organisation, 400, "length")
+    if length > webhooks.MAX_BODY:
+        return _refused(organisation, 413, "too_big")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    try:
+        webhooks.receive(organisation, headers, request.read(webhooks.MAX_BODY))
+    except webhooks.NotGenuine:
+        return _refused(organisation, 401, "not_genuine")
+    except webhooks.NotSigned:
+        return _refused(organisation, 400, "not_signed")
+    except webhooks.Malformed:
+        return _refused(organisation, 400, "malformed")
+    except webhooks.Replayed:
+        return _refused(organisation, 400, "replayed")
+    return HttpResponse(status=200)
