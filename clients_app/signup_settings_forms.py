@@ -21,6 +21,7 @@ from clients_app.settings_forms import CleanText
 from clients_app.signup import NEVER_ASKED
 
 MOST_ORIGINS = 20
+CLOSED = "closed"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -128,9 +129,9 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
 
     mode = forms.ChoiceField(
         label=_("Signups from strangers"),
-        required=False,
-        choices=[("", _("Closed")), *ApprovalMode.choices],
+        choices=[(CLOSED, _("Closed")), *ApprovalMode.choices],
         widget=forms.RadioSelect,
+        error_messages={"required": _("Choose who may sign up")},
         help_text=_(
             "Open, the page takes signups and sends them to Heffl, at once or after "
             "somebody here has looked at them. Closed, there is no such page."
@@ -244,7 +245,7 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
         offered = [spec.name for spec in _CHOOSABLE]
         public = [field.key for field in self.own if field.is_public]
         initial = {
-            "mode": page.organisation.signup_mode,
+            "mode": page.organisation.signup_mode or CLOSED,
             "languages": page.spoken,
             "allowed_origins": "\n".join(map(str, page.allowed_origins)),
             "asked": [n for n in offered if n not in page.hidden_fields] + public,
@@ -274,6 +275,11 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
             gettext("On your own site"): ("allowed_origins",),
         }
         return [(title, [self[one] for one in group]) for title, group in names.items()]
+
+    def clean_mode(self) -> str:
+        """Return an ApprovalMode, or "" for a closed page."""
+        mode = str(self.cleaned_data["mode"])
+        return "" if mode == CLOSED else mode
 
     def clean_accent(self) -> str:
         """Check that the colour can be read; note the nearest that can."""

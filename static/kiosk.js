@@ -41,7 +41,7 @@
     event.preventDefault();
     touch();
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
       if (answer.redirected) return location.replace(answer.url);
       const html = await answer.text();
       document.open();
@@ -72,7 +72,7 @@
     frame.title = document.title;
     frame.src = start;
     page.replaceChildren(frame);
-    addEventListener("fullscreenchange", anew);
+    addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) anew(); });
   };
   document.querySelector(".bar > div").append(button);
 })();

@@ -111,7 +111,7 @@ def test_closing_the_page_makes_it_a_404(admin, organisation, client):
     admin.post(PAGE, filled())
     assert client.get("/s/al-noor/").status_code == 200
 
-    admin.post(PAGE, filled(stored(organisation), mode=""))
+    admin.post(PAGE, filled(stored(organisation), mode="closed"))
 
     assert client.get("/s/al-noor/").status_code == 404
 
