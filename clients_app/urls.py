@@ -8,6 +8,7 @@ from clients_app.views import (
     brand,
     health,
     history,
+    matches,
     members,
     metrics,
     organisation,
@@ -43,6 +44,11 @@ urlpatterns = [
         "o/<slug:slug>/clients/new/",
         submissions.submission_create,
         name="submission-create",
+    ),
+    path(
+        "o/<slug:slug>/clients/matches/",
+        matches.submission_matches,
+        name="submission-matches",
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/",
