@@ -181,6 +181,8 @@ class Limit:
 
 NETWORK = Limit(window=600.0, odd=20, most=60)
 """Signups at one page from one network. An office, or a tablet at an event, is one."""
+KIOSK = Limit(window=600.0, odd=300, most=300)
+"""Signups through the organisation's tablets, which share its network."""
 PAGE = Limit(window=600.0, odd=300, most=3_000)
 """Signups at one page from everywhere."""
 ADDRESS = Limit(window=24 * 3600.0, odd=3, most=5)

@@ -58,6 +58,8 @@ class Visit:
     campaign: str = ""
     link: str = ""
     """Where receipts are shown, ending with a slash: what a mail leads to."""
+    kiosk: str = ""
+    """The key of the organisation's own tablet, if it came from there: checked before."""
 
 
 def without(page: SignupPage) -> frozenset[str]:
@@ -102,6 +104,10 @@ def accept(
     network = robots.mark_of("network", organisation.pk, visit.network)
     page = robots.mark_of("page", organisation.pk)
     limits = ((network, robots.NETWORK), (page, robots.PAGE))
+    if visit.kiosk:
+        # A tablet shares the network of the desk: it is counted by itself.
+        tablet = robots.mark_of("kiosk", organisation.pk, visit.kiosk)
+        limits = ((tablet, robots.KIOSK), (page, robots.PAGE))
     if any(robots.is_full(*each, now) for each in limits):
         raise TooMany
     receipt = secrets.token_hex(16)
