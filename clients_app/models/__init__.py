@@ -1,6 +1,6 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
-from clients_app.models.audit_event import AuditEvent
+from clients_app.models.audit_event import AuditEvent, AuditSeal
 from clients_app.models.client_key import ClientKey
 from clients_app.models.custom_field import (
     CustomField,
@@ -8,7 +8,9 @@ from clients_app.models.custom_field import (
     FieldReading,
 )
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
+    RANK,
     ApiCredential,
     ApprovalMode,
     KeySlot,
@@ -41,10 +43,12 @@ from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecr
 __all__ = [
     "FINAL",
     "NEEDS_PERSON",
+    "RANK",
     "WAITING",
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "AuditSeal",
     "ClientKey",
     "ClientTypeChoice",
     "CustomField",
@@ -54,6 +58,7 @@ __all__ = [
     "HeldFor",
     "Hold",
     "HoldReason",
+    "Invitation",
     "KeySlot",
     "Lane",
     "Membership",

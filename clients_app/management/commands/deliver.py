@@ -14,7 +14,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import organisations, remote_fields, signup_mail, tally, webhooks
+from clients_app import (
+    audit_chain,
+    organisations,
+    remote_fields,
+    signup_mail,
+    tally,
+    webhooks,
+)
 from clients_app.delivery.engine import Engine, drain_once
 from clients_app.models import ApiCredential
 
@@ -25,6 +32,7 @@ CHORES = (
     tally.write,
     webhooks.prune,
     remote_fields.look_daily,
+    audit_chain.seal_due,
 )
 
 
