@@ -38,12 +38,13 @@ def django_db_modify_db_settings():
 @pytest.fixture(scope="session", autouse=True)
 def _audit_may_be_flushed():
     """Let Django empty the tables between tests: the audit's guards refuse it."""
-    operations = connections["default"].ops
+    # On the class: beside Playwright's loop a thread has another connection.
+    operations = type(connections["default"].ops)
     original = operations.sql_flush
     vendor = connections["default"].vendor
 
-    def sql_flush(*args, **kwargs):
-        flush = original(*args, **kwargs)
+    def sql_flush(self, *args, **kwargs):
+        flush = original(self, *args, **kwargs)
         drops, makes = audit_event.guard_statements(vendor)
         return [*drops, *flush, *makes] if flush else []
 
