@@ -7,6 +7,7 @@ from clients_app.views import (
     audit,
     health,
     history,
+    matches,
     members,
     metrics,
     organisation,
@@ -41,6 +42,11 @@ urlpatterns = [
         "o/<slug:slug>/clients/new/",
         submissions.submission_create,
         name="submission-create",
+    ),
+    path(
+        "o/<slug:slug>/clients/matches/",
+        matches.submission_matches,
+        name="submission-matches",
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/",

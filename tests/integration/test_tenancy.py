@@ -37,6 +37,7 @@ ORDER = [Role.FRONTDESK, Role.REVIEWER, Role.ADMIN, Role.OWNER]
 OF_AN_ORGANISATION = {
     "o/<slug:slug>/clients/": Role.FRONTDESK,
     "o/<slug:slug>/clients/export.csv": Role.FRONTDESK,
+    "o/<slug:slug>/clients/matches/": Role.FRONTDESK,
     "o/<slug:slug>/clients/new/": Role.FRONTDESK,
     "o/<slug:slug>/clients/<uuid:uuid>/": Role.FRONTDESK,
     "o/<slug:slug>/clients/<uuid:uuid>/drop/": Role.REVIEWER,
