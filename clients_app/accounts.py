@@ -157,14 +157,16 @@ class LoginWebAuthnForm(_SoundCredential, webauthn.LoginWebAuthnForm):  # type: 
     """Signs in with a passkey alone."""
 
 
-class AuthenticateWebAuthnForm(  # type: ignore[misc]
-    _SoundCredential, webauthn.AuthenticateWebAuthnForm
+class AuthenticateWebAuthnForm(
+    _SoundCredential,
+    webauthn.AuthenticateWebAuthnForm,  # type: ignore[misc]
 ):
     """Takes a passkey as the second factor."""
 
 
-class ReauthenticateWebAuthnForm(  # type: ignore[misc]
-    _SoundCredential, webauthn.ReauthenticateWebAuthnForm
+class ReauthenticateWebAuthnForm(
+    _SoundCredential,
+    webauthn.ReauthenticateWebAuthnForm,  # type: ignore[misc]
 ):
     """Confirms with a passkey who somebody is."""
 
