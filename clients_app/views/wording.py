@@ -25,6 +25,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.notices import in_about
 
 MANY_AHEAD = 10
 COUNT_AHEAD = 3_000
@@ -259,10 +260,10 @@ def _queued(submission: Submission, now: datetime) -> Explanation:
             "Heffl could not be reached. This client is saved; we will try again {when}. "
             "You do not need to do anything."
         )
-        return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+        return Explanation(_("Waiting to be sent."), words.format(when=in_about(wait)))
     if wait > SOON:
         words = _("Heffl asked us to wait. This client will be sent {when}.")
-        return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+        return Explanation(_("Waiting to be sent."), words.format(when=in_about(wait)))
     sharing = ApiCredential.objects.current().filter(
         fingerprint__in=keys.values("fingerprint")
     )
@@ -297,22 +298,9 @@ def _behind_others(submission: Submission) -> Explanation:
         )
         % {"count": ahead},
         _("Heffl takes {calls} in {period} seconds, so it will be sent {when}.").format(
-            calls=calls, period=round(period), when=_in_about(ahead * period / calls)
+            calls=calls, period=round(period), when=in_about(ahead * period / calls)
         ),
     )
-
-
-def _in_about(seconds: float) -> str:
-    if seconds < 90:
-        count = max(1, round(seconds))
-        words = ngettext("in about %d second", "in about %d seconds", count)
-    elif seconds < 90 * 60:
-        count = round(seconds / 60)
-        words = ngettext("in about %d minute", "in about %d minutes", count)
-    else:
-        count = round(seconds / 3600)
-        words = ngettext("in about %d hour", "in about %d hours", count)
-    return words % count
 
 
 @dataclass(frozen=True)
