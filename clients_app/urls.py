@@ -6,6 +6,7 @@ from django.views.i18n import set_language
 from clients_app.views import (
     health,
     history,
+    imports,
     metrics,
     organisation,
     review,
@@ -69,6 +70,39 @@ urlpatterns = [
         "o/<slug:slug>/clients/<uuid:uuid>/status/",
         history.submission_status,
         name="submission-status",
+    ),
+    path("o/<slug:slug>/import/", imports.import_start, name="import-start"),
+    path(
+        "o/<slug:slug>/import/template.csv",
+        imports.import_template,
+        {"kind": "csv"},
+        name="import-template-csv",
+    ),
+    path(
+        "o/<slug:slug>/import/template.xlsx",
+        imports.import_template,
+        {"kind": "xlsx"},
+        name="import-template-xlsx",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/",
+        imports.import_progress,
+        name="import-progress",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/columns/",
+        imports.import_columns,
+        name="import-columns",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/check/",
+        imports.import_check,
+        name="import-check",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/failed.csv",
+        imports.import_failed,
+        name="import-failed",
     ),
     path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
     path(

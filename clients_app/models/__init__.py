@@ -1,6 +1,12 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
 from clients_app.models.audit_event import AuditEvent
+from clients_app.models.csv_import import (
+    PAUSED_UNTIL,
+    CsvImport,
+    ImportedRow,
+    ImportState,
+)
 from clients_app.models.custom_field import CustomField, CustomFieldKind
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
 from clients_app.models.organisation import (
@@ -35,17 +41,21 @@ from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecr
 __all__ = [
     "FINAL",
     "NEEDS_PERSON",
+    "PAUSED_UNTIL",
     "WAITING",
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
     "ClientTypeChoice",
+    "CsvImport",
     "CustomField",
     "CustomFieldKind",
     "DeliveryAttempt",
     "HeldFor",
     "Hold",
     "HoldReason",
+    "ImportState",
+    "ImportedRow",
     "KeySlot",
     "Lane",
     "Membership",

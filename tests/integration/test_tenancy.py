@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from clients_app import credentials
+from clients_app import credentials, imports
 from clients_app.crypto import Secret
 from clients_app.models import Role, Status
 from tests.factories import (
@@ -43,6 +43,13 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/clients/<uuid:uuid>/link/": Role.REVIEWER,
     "o/<slug:slug>/clients/<uuid:uuid>/send-again/": Role.REVIEWER,
     "o/<slug:slug>/clients/<uuid:uuid>/status/": Role.FRONTDESK,
+    "o/<slug:slug>/import/": Role.REVIEWER,
+    "o/<slug:slug>/import/template.csv": Role.REVIEWER,
+    "o/<slug:slug>/import/template.xlsx": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/check/": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/columns/": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/failed.csv": Role.REVIEWER,
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
@@ -100,6 +107,7 @@ PARTS: dict[str, Any] = {
     "slug": lambda scene: scene.organisation.slug,
     "uuid": lambda scene: scene.submission.uuid,
     "pk": lambda scene: scene.field.pk,
+    "import_id": lambda scene: scene.csv_import.uuid,
     "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
 }
 # Tables that a look at a page may touch: counts of tries, what is noted about it, and the
@@ -114,6 +122,7 @@ class Scene:
     organisation: Any
     submission: Any
     field: Any
+    csv_import: Any
 
     def path(self, route: str, slug: str = "") -> str:
         def value(match: re.Match[str]) -> str:
@@ -156,7 +165,10 @@ def scene(db):
         heffl_id="clt_1",
         number=f"{CANARY}-1",
     )
-    return Scene(organisation, submission, field)
+    draft = imports.upload(
+        organisation, f"{CANARY}.csv", f"name\n{CANARY} Imported\n".encode(), user=None
+    )
+    return Scene(organisation, submission, field, draft)
 
 
 def browser(user):

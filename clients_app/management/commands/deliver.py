@@ -14,12 +14,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import organisations, signup_mail, tally, webhooks
+from clients_app import imports, organisations, signup_mail, tally, webhooks
 from clients_app.delivery.engine import Engine, drain_once
 from clients_app.models import ApiCredential
 
 log = logging.getLogger("portal.worker")
-CHORES = (signup_mail.send_due, signup_mail.tidy, tally.write, webhooks.prune)
+CHORES = (
+    *(imports.store_due, imports.tidy),
+    *(signup_mail.send_due, signup_mail.tidy, tally.write, webhooks.prune),
+)
 
 
 def check_key(credential: ApiCredential) -> str:
