@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -18,11 +19,19 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.ratelimit import respond_429
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import authenticator_added, authenticator_removed
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+)
+from allauth.mfa.totp.forms import ActivateTOTPForm as AllauthActivateTOTPForm
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -31,10 +40,12 @@ from django.utils.translation import gettext_noop
 
 from clients_app import audit
 from clients_app.crypto import KeyRing, SealError, Secret, kid_of
-from clients_app.models import User
+from clients_app.models import Membership, Organisation, User
 
 log = logging.getLogger("portal.accounts")
 LOCKED_FOR = 300
+# A passkey's row holds a public key, which is no secret; these hold some.
+SEALED_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
 # Words of django-allauth and Django that our catalogue says better than theirs.
 REWORDED = (
     gettext_noop("Authenticator code"),
@@ -102,6 +113,20 @@ def _open(token: str) -> Secret:
     return _ring().open(token, purpose="mfa", organisation="", row="")
 
 
+class ActivateTOTPForm(AllauthActivateTOTPForm):  # type: ignore[misc]
+    """Keeps the new seed sealed in the session until its first code confirms it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        session = context.request.session
+        sealed = session.pop(SECRET_SESSION_KEY, None)
+        if sealed:
+            # A seed that does not open is made anew: the page then shows another code.
+            with suppress(SealError):
+                session[SECRET_SESSION_KEY] = _open(sealed).reveal()
+        super().__init__(*args, **kwargs)
+        session[SECRET_SESSION_KEY] = _seal(Secret(self.secret))
+
+
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Seals TOTP seeds and recovery codes, which allauth would store in clear."""
 
@@ -151,10 +176,17 @@ def _resealed(data: Any) -> Any:
     return data
 
 
+def _sealed() -> QuerySet[Authenticator]:
+    factors: QuerySet[Authenticator] = Authenticator.objects.filter(
+        type__in=SEALED_TYPES
+    )
+    return factors
+
+
 def kids_in_use() -> dict[str, int]:
     """Count the sealed second factors by the id of the ring key ("?" = malformed)."""
     counts: dict[str, int] = {}
-    for data in Authenticator.objects.values_list("data", flat=True):
+    for data in _sealed().values_list("data", flat=True):
         for token in _sealed_values(data):
             try:
                 kid = kid_of(token)
@@ -167,7 +199,7 @@ def kids_in_use() -> dict[str, int]:
 def unreadable() -> int:
     """Count the second factors that this ring cannot open."""
     count = 0
-    for data in Authenticator.objects.values_list("data", flat=True):
+    for data in _sealed().values_list("data", flat=True):
         try:
             for token in _sealed_values(data):
                 _open(token)
@@ -179,8 +211,7 @@ def unreadable() -> int:
 def reseal_second_factors() -> int:
     """Seal every second factor with the ring's first key; return how many changed."""
     return sum(
-        _reseal_factor(pk)
-        for pk in list(Authenticator.objects.values_list("pk", flat=True))
+        _reseal_factor(pk) for pk in list(_sealed().values_list("pk", flat=True))
     )
 
 
@@ -199,28 +230,55 @@ def _reseal_factor(pk: int) -> bool:
     return True
 
 
+def _note(action: str, user: User | None, *, acts: bool = True) -> None:
+    """Record something about a person's sign-in with each organisation they belong to.
+
+    Somebody without any, or an address that nobody has, is recorded with none.
+    """
+    memberships = Membership.objects.filter(user=user, suspended_at__isnull=True)
+    found: list[Organisation | None] = [
+        each.organisation for each in memberships.select_related("organisation")
+    ]
+    for organisation in found or [None]:
+        audit.record(
+            action,
+            organisation=organisation,
+            actor=user if acts else None,
+            about=None if acts else user,
+        )
+
+
 @receiver(user_logged_in)
 def _signed_in(sender: object, user: User, **kwargs: Any) -> None:
-    audit.record("signed_in", organisation=None, actor=user)
+    _note("signed_in", user)
 
 
 @receiver(user_login_failed)
 def _sign_in_failed(sender: object, credentials: Any, **kwargs: Any) -> None:
     email = str(credentials.get("email", "")).strip().lower()
-    about = User.objects.filter(email=email).first()
-    audit.record("sign_in_failed", organisation=None, about=about)
+    _note("sign_in_failed", User.objects.filter(email=email).first(), acts=False)
 
 
 @receiver([password_changed, password_reset])
 def _password_changed(sender: object, user: User, **kwargs: Any) -> None:
-    audit.record("password.changed", organisation=None, actor=user)
+    _note("password.changed", user)
 
 
 @receiver(authenticator_added)
 def _factor_added(sender: object, user: User, **kwargs: Any) -> None:
-    audit.record("second_factor.added", organisation=None, actor=user)
+    _note("second_factor.added", user)
 
 
 @receiver(authenticator_removed)
 def _factor_removed(sender: object, user: User, **kwargs: Any) -> None:
-    audit.record("second_factor.removed", organisation=None, actor=user)
+    _note("second_factor.removed", user)
+
+
+@receiver(authenticator_reset)
+def _codes_made(sender: object, user: User, **kwargs: Any) -> None:
+    _note("recovery_codes.made", user)
+
+
+@receiver(authentication_failed)
+def _factor_failed(sender: object, user: User, **kwargs: Any) -> None:
+    _note("second_factor.failed", user, acts=False)

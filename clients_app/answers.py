@@ -43,6 +43,7 @@ EMIRATE = "emirate"
 TWINS = {"name": ("name", DISPLAY_NAME), STATE: (EMIRATE, STATE)}
 
 MAX_DIGITS = 15
+MAX_TEXTS = 50
 MAX_DECIMALS = {FieldKind.MONEY: 4, FieldKind.NUMBER: 6}
 YES = frozenset({"yes", "true", "1", "on"})
 NO = frozenset({"no", "false", "0", "off"})
@@ -173,6 +174,8 @@ def _answer(
 ) -> Answer:
     if spec.kind is FieldKind.OPTIONS:
         return _options(spec, values(posted, spec.name))
+    if spec.kind is FieldKind.TEXTS:
+        return _texts(spec, values(posted, spec.name))
     if spec.name in TWINS:
         position = TWINS[spec.name].index(question)
         raw = twin(posted, spec.name, position, asked=True)
@@ -323,6 +326,15 @@ def _options(spec: FieldSpec, raw: list[str]) -> list[str]:
         _option(spec, text) for text in (_clean(spec, one) for one in raw) if text
     }
     return [option for option in spec.options if option in chosen]
+
+
+def _texts(spec: FieldSpec, raw: list[str]) -> list[str]:
+    texts = [_clean(spec, line) for one in raw for line in one.splitlines()]
+    found = [_short(spec, text) for text in texts if text]
+    if len(found) > MAX_TEXTS:
+        words = _("{label} must be {count} lines or fewer")
+        raise Wrong(words.format(label=label_of(spec), count=MAX_TEXTS))
+    return found
 
 
 def _comparable(option: str) -> str:

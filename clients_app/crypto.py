@@ -192,6 +192,20 @@ class KeyRing:
         """Return the mark made with the ring's first key, the one to store."""
         return self.fingerprints(value)[self.sealing_kid]
 
+    def mac(self, text: str, *, purpose: str) -> tuple[str, str]:
+        """Return the first key's id and its HMAC-SHA256 of a text, for one purpose."""
+        kid = self.sealing_kid
+        key = self._derived(kid, f"mac {purpose}")
+        return kid, hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+    def mac_holds(self, text: str, kid: str, mac: str, *, purpose: str) -> bool:
+        """Say whether a MAC was made from this text with the ring's key of that id."""
+        if kid not in self.keys:
+            return False
+        key = self._derived(kid, f"mac {purpose}")
+        made = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.compare_digest(made, mac)
+
 
 def kid_of(token: str) -> str:
     """Return the id of the key that sealed a value. Raises SealError when malformed."""

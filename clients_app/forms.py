@@ -330,6 +330,8 @@ class SubmissionForm(forms.Form):
         answer = self.opened_with.get(name, "")
         if isinstance(answer, bool):
             return "yes" if answer else "no"
+        if self._kinds.get(question) is FieldKind.TEXTS and isinstance(answer, list):
+            return "\n".join(answer)
         return answer
 
     @property
@@ -475,7 +477,7 @@ class SubmissionForm(forms.Form):
         match spec.kind:
             case FieldKind.COUNTRY:
                 return CountrySelect(self.preset, attrs)
-            case FieldKind.LONG_TEXT:
+            case FieldKind.LONG_TEXT | FieldKind.TEXTS:
                 return forms.Textarea({**attrs, "rows": "2"})
             case FieldKind.YES_NO:
                 return _radios([("yes", _("Yes")), ("no", _("No"))], required)

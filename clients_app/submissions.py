@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app import audit
+from clients_app import audit, duplicates
 from clients_app.delivery.outbox import GAVE_UP
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import Answer
@@ -22,6 +22,7 @@ from clients_app.models import (
     Source,
     Status,
     Submission,
+    SubmissionRevision,
     User,
 )
 from clients_app.models.search import name_key_for, search_text_for
@@ -83,6 +84,7 @@ def submit(
             },
         )
         if made:
+            duplicates.remember([submission])
             audit.record(
                 "submission.accepted",
                 organisation=organisation,
@@ -141,6 +143,7 @@ def submit_many(
         for form in filled
         if form.token not in used
     )
+    duplicates.remember(made)
     audit.record_all(
         "submission.accepted",
         organisation=organisation,
@@ -223,6 +226,15 @@ def revise(
         )
         if not moved:
             return False
+        _keep_original(submission, user, now)
+        duplicates.remember_anew(
+            Submission(
+                pk=submission.pk,
+                organisation_id=submission.organisation_id,
+                type=client_type,
+                answers=dict(answers),
+            )
+        )
         audit.record(
             "submission.corrected",
             organisation=submission.organisation,
@@ -234,3 +246,15 @@ def revise(
         if not held:
             wake_organisation(submission.organisation, now, lane=submission.lane)
     return True
+
+
+def _keep_original(submission: Submission, user: User | None, now: datetime) -> None:
+    """Store what a submission said until now."""
+    SubmissionRevision.objects.create(
+        submission=submission,
+        revision=submission.revision,
+        type=submission.type,
+        answers=submission.answers,
+        replaced_at=now,
+        replaced_by=user,
+    )

@@ -4,9 +4,11 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from clients_app.views import (
+    audit,
     health,
     history,
     imports,
+    members,
     metrics,
     organisation,
     review,
@@ -116,6 +118,11 @@ urlpatterns = [
         name="settings-field-new",
     ),
     path(
+        "o/<slug:slug>/settings/fields/read/",
+        organisation.settings_fields_read,
+        name="settings-fields-read",
+    ),
+    path(
         "o/<slug:slug>/settings/fields/<int:pk>/",
         organisation.settings_field_edit,
         name="settings-field-edit",
@@ -129,6 +136,21 @@ urlpatterns = [
         "o/<slug:slug>/settings/heffl/",
         organisation.settings_heffl,
         name="settings-heffl",
+    ),
+    path(
+        "o/<slug:slug>/settings/members/",
+        members.settings_members,
+        name="settings-members",
+    ),
+    path(
+        "o/<slug:slug>/settings/members/<int:person>/",
+        members.settings_member,
+        name="settings-member",
+    ),
+    path("o/<slug:slug>/audit/", audit.audit_list, name="audit-list"),
+    path("o/<slug:slug>/audit/export.csv", audit.audit_export, name="audit-export"),
+    path(
+        "invitation/<str:token>/", members.invitation_accept, name="invitation-accept"
     ),
     path(
         "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"

@@ -15,7 +15,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 ALLOWED_EXTRAS = (
     "organisation", "submission", "attempt", "verdict", "phase", "http_status",
     "reason", "hold", "fingerprint", "route", "method", "status", "duration_ms",
-    "count", "command", "worker", "user", "action", "code",
+    "count", "command", "worker", "user", "action", "code", "seal",
 )  # fmt: skip
 
 _MASKS = [

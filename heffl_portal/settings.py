@@ -139,7 +139,11 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_TRUSTED_PROXY_COUNT = _env.trusted_proxy_count
 MFA_ADAPTER = "clients_app.accounts.MFAAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"activate_totp": "clients_app.accounts.ActivateTOTPForm"}
+# Browsers allow passkeys on plain HTTP for localhost alone; so does this.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS_ONLY
 MFA_TOTP_ISSUER = "Heffl Portal"
 MFA_REQUIRED_ROLES = _env.mfa_required_roles
 SESSION_COOKIE_AGE = 12 * 60 * 60

@@ -27,6 +27,7 @@ from .contract import (
     read_page,
 )
 from .errors import UnreadableAnswer
+from .fields import FieldPage, read_fields
 from .outcome import (
     Exchange,
     Outcome,
@@ -223,6 +224,16 @@ class HefflAPI:
         return judge_reading(
             self._call("GET", url), lambda body: _page_of(client_type, body)
         )
+
+    def custom_fields(
+        self, client_type: ClientType, *, cursor: str | None = None
+    ) -> Reading[FieldPage]:
+        """Read one page of the workspace's custom fields for one type of client (v2)."""
+        query = {"entity": V2_LISTS[client_type]}
+        if cursor is not None:
+            query["cursor"] = cursor
+        url = f"{self._v2}/custom-fields?{urlencode(query)}"
+        return judge_reading(self._call("GET", url), read_fields)
 
     def _call(
         self,

@@ -44,6 +44,7 @@ class FieldKind(StrEnum):
     DATE = "date"
     OPTION = "option"
     OPTIONS = "options"
+    TEXTS = "texts"
     EMAIL = "email"
     PHONE = "phone"
     LINK = "link"
@@ -345,7 +346,7 @@ def _json_value(spec: FieldSpec, answer: Answer) -> object | None:
         return None
     if spec.kind is FieldKind.YES_NO:
         return _checked(spec, answer, bool)
-    if spec.kind is FieldKind.OPTIONS:
+    if spec.kind in {FieldKind.OPTIONS, FieldKind.TEXTS}:
         chosen = _checked(spec, answer, list)
         return [item for item in chosen if _checked(spec, item, str).strip()] or None
     text = _checked(spec, answer, str)

@@ -1,15 +1,22 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
-from clients_app.models.audit_event import AuditEvent
+from clients_app.models.audit_event import AuditEvent, AuditSeal
+from clients_app.models.client_key import ClientKey
 from clients_app.models.csv_import import (
     PAUSED_UNTIL,
     CsvImport,
     ImportedRow,
     ImportState,
 )
-from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.custom_field import (
+    CustomField,
+    CustomFieldKind,
+    FieldReading,
+)
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
+    RANK,
     ApiCredential,
     ApprovalMode,
     KeySlot,
@@ -17,6 +24,7 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
+from clients_app.models.revision import SubmissionRevision
 from clients_app.models.signup import (
     HeldFor,
     SignupBucket,
@@ -42,20 +50,25 @@ __all__ = [
     "FINAL",
     "NEEDS_PERSON",
     "PAUSED_UNTIL",
+    "RANK",
     "WAITING",
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",
+    "AuditSeal",
+    "ClientKey",
     "ClientTypeChoice",
     "CsvImport",
     "CustomField",
     "CustomFieldKind",
+    "FieldReading",
     "DeliveryAttempt",
     "HeldFor",
     "Hold",
     "HoldReason",
     "ImportState",
     "ImportedRow",
+    "Invitation",
     "KeySlot",
     "Lane",
     "Membership",
@@ -69,6 +82,7 @@ __all__ = [
     "Source",
     "Status",
     "Submission",
+    "SubmissionRevision",
     "Tally",
     "User",
     "WebhookEvent",

@@ -1,14 +1,81 @@
-"""AuditEvent: who did what and to which fields, never with which values. Append-only.
+"""AuditEvent: who did what and to which fields, never with which values. AuditSeal: its chain.
 
-There are no foreign keys: history outlives what it speaks of, and never blocks its removal.
+Both are append-only, and the database itself refuses to change or remove a row. There are
+no foreign keys: history outlives what it speaks of, and never blocks its removal.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import Q
 from django.utils import timezone
+
+_DIGITS = re.compile(r"[0-9]{1,16}")
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """What to leave of the trail; empty parts leave everything."""
+
+    person: int | None = None
+    client: str = ""
+    action: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditCursor:
+    """The event after which a page begins, in the order newest first."""
+
+    at: datetime
+    pk: int
+
+    @classmethod
+    def read(cls, text: str) -> AuditCursor | None:
+        """Return the cursor an address holds, or None when it holds none that makes sense."""
+        moment, _dot, pk = text.partition(".")
+        if not (_DIGITS.fullmatch(moment) and _DIGITS.fullmatch(pk)):
+            return None
+        micros = int(moment)
+        at = datetime.fromtimestamp(micros // 1_000_000, UTC)
+        return cls(at.replace(microsecond=micros % 1_000_000), int(pk))
+
+    def __str__(self) -> str:
+        since = self.at - datetime(1970, 1, 1, tzinfo=UTC)
+        return f"{since // timedelta(microseconds=1)}.{self.pk}"
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    """Reads of one organisation's trail, newest first, each served by an index."""
+
+    def of(self, organisation_id: int, filters: AuditFilters) -> AuditEventQuerySet:
+        """Return what the filters leave of an organisation's trail, newest first."""
+        found = self.filter(organisation_id=organisation_id)
+        if filters.client:
+            found = found.filter(object_type="submission", object_id=filters.client)
+        if filters.person is not None:
+            found = found.filter(actor_id=filters.person)
+        if filters.action:
+            found = found.filter(action=filters.action)
+        if filters.since:
+            found = found.filter(at__gte=filters.since)
+        if filters.until:
+            found = found.filter(at__lt=filters.until)
+        return found.order_by("-at", "-id")
+
+    def after(self, cursor: AuditCursor) -> AuditEventQuerySet:
+        """Return what comes after a cursor. The first bound is what the index can use."""
+        return self.filter(at__lte=cursor.at).filter(
+            Q(at__lt=cursor.at) | Q(id__lt=cursor.pk)
+        )
 
 
 class AuditEvent(models.Model):
@@ -23,9 +90,22 @@ class AuditEvent(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     detail = models.JSONField(default=dict)
 
+    objects = AuditEventQuerySet.as_manager()
+
     class Meta:
         indexes = [
-            models.Index(fields=["organisation_id", "-id"], name="audit_by_org"),
+            models.Index(
+                fields=["organisation_id", "-at", "-id"], name="audit_by_org_at"
+            ),
+            models.Index(
+                fields=["organisation_id", "action", "-at", "-id"],
+                name="audit_by_action",
+            ),
+            models.Index(
+                fields=["organisation_id", "actor_id", "-at", "-id"],
+                condition=Q(actor_id__isnull=False),
+                name="audit_by_actor",
+            ),
             models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
         ]
 
@@ -41,3 +121,93 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Raise TypeError: an audit event is never removed."""
         raise TypeError("An audit event is never removed")
+
+
+class AuditSeal(models.Model):
+    """One link of the chain over the events: see clients_app.audit_chain.
+
+    `entries` are pairs of event id and digest, in order of id; `digest` covers them and
+    the link before; `mac` is made with the key ring from `digest`, so that nobody who can
+    write to the database alone can make a chain that holds.
+    """
+
+    position = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+    last_event = models.BigIntegerField()
+    entries = models.JSONField()
+    digest = models.CharField(max_length=64)
+    kid = models.CharField(max_length=32)
+    mac = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"seal {self.position}"
+
+
+GUARDED = (AuditEvent, AuditSeal)
+_REFUSAL = "the audit trail is append-only"
+
+
+def trigger_names(connection: BaseDatabaseWrapper) -> set[str]:
+    """Return the names of the triggers that guard the two tables."""
+    deeds = ["update", "delete"]
+    if connection.vendor == "postgresql":
+        deeds.append("truncate")
+    return {f"{table._meta.db_table}_no_{deed}" for table in GUARDED for deed in deeds}
+
+
+def _statements(vendor: str) -> list[str]:
+    made = []
+    if vendor == "postgresql":
+        made.append(
+            "CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger AS "
+            f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$ LANGUAGE plpgsql"
+        )
+    for table in (each._meta.db_table for each in GUARDED):
+        for deed in ("update", "delete"):
+            each_row = "FOR EACH ROW" if vendor == "sqlite" else "FOR EACH STATEMENT"
+            does = (
+                f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+                if vendor == "sqlite"
+                else "EXECUTE FUNCTION audit_is_append_only()"
+            )
+            made.append(
+                f"CREATE TRIGGER {table}_no_{deed} BEFORE {deed.upper()} ON {table} "
+                f"{each_row} {does}"
+            )
+        if vendor == "postgresql":
+            made.append(
+                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()"
+            )
+    return made
+
+
+def _drops(vendor: str) -> list[str]:
+    made = []
+    for table in (each._meta.db_table for each in GUARDED):
+        on = f" ON {table}" if vendor == "postgresql" else ""
+        for deed in ("update", "delete", "truncate"):
+            made.append(f"DROP TRIGGER IF EXISTS {table}_no_{deed}{on}")
+    return made
+
+
+def guard_statements(vendor: str) -> tuple[list[str], list[str]]:
+    """Return what takes the triggers away and what makes them, as SQL for one engine."""
+    return _drops(vendor), _statements(vendor)
+
+
+def install_guards(editor: BaseDatabaseSchemaEditor) -> None:
+    """Have the database refuse every change and removal of audit rows.
+
+    On SQLite a migration that rebuilds one of the tables drops its triggers: such a
+    migration calls this as its last step.
+    """
+    drops, makes = guard_statements(editor.connection.vendor)
+    for statement in [*drops, *makes]:
+        editor.execute(statement, params=None)
+
+
+def remove_guards(editor: BaseDatabaseSchemaEditor) -> None:
+    """Take the triggers away: for a migration backwards, and for nothing else."""
+    for statement in _drops(editor.connection.vendor):
+        editor.execute(statement, params=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients_app.models.organisation import Organisation
@@ -18,6 +19,7 @@ class CustomFieldKind(models.TextChoices):
     DATE = "date", _("Date")
     OPTION = "option", _("One option")
     OPTIONS = "options", _("Several options")
+    TEXTS = "texts", _("Several texts")
     EMAIL = "email", _("Email")
     PHONE = "phone", _("Phone")
     LINK = "link", _("Link")
@@ -61,3 +63,19 @@ class CustomField(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class FieldReading(models.Model):
+    """What Heffl last told of its custom fields, and how the form differs from it."""
+
+    organisation = models.OneToOneField(
+        Organisation, on_delete=models.CASCADE, related_name="field_reading"
+    )
+    read_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(default=timezone.now)
+    problem = models.CharField(max_length=200, blank=True)
+    told = models.JSONField(default=list)
+    drift = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"fields of organisation {self.organisation_id}"

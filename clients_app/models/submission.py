@@ -93,6 +93,15 @@ class Submission(models.Model):
     revision = models.PositiveIntegerField(default=1)
     closed_reason = models.CharField(max_length=500, blank=True)
 
+    # Who decided about it last, and whose double it turned out to be.
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    duplicate_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, db_index=False, related_name="+"
+    )
+
     # What a public signup leaves besides its answers: see models/signup.py.
     receipt = models.CharField(max_length=32, blank=True)
     language = models.CharField(max_length=5, blank=True)
@@ -170,6 +179,22 @@ class Submission(models.Model):
                 fields=["reconcile_at"],
                 condition=Q(reconcile_at__isnull=False),
                 name="submission_reconcile",
+            ),
+            # The review queue, oldest first, and what was decided, newest first.
+            models.Index(
+                fields=["organisation", "status", "created_at", "id"],
+                condition=Q(status__in=["PENDING", "NEEDS_FIX", "UNCERTAIN", "REVIEW"]),
+                name="submission_review",
+            ),
+            models.Index(
+                fields=["organisation", "-decided_at", "-id"],
+                condition=Q(decided_at__isnull=False),
+                name="submission_decided",
+            ),
+            models.Index(
+                fields=["duplicate_of"],
+                condition=Q(duplicate_of__isnull=False),
+                name="submission_duplicate",
             ),
             # The history table, by each column that can be sorted.
             models.Index(

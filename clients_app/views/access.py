@@ -61,6 +61,8 @@ def members_only(
             with timezone.override(member.organisation.time_zone):
                 return view(request, member, *args, **kwargs)
 
+        # The page of members reads from here what each role may open.
+        wrapper.least_role = role  # type: ignore[attr-defined]
         return login_required(wrapper)
 
     return decorate

@@ -28,10 +28,11 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from clients_app import credentials, organisations, webhooks
+from clients_app import credentials, organisations, remote_fields, webhooks
 from clients_app.delivery import holds
 from clients_app.models import (
     ApiCredential,
+    FieldReading,
     KeySlot,
     Membership,
     Role,
@@ -300,9 +301,40 @@ def _secret_removed(request: HttpRequest, member: Membership) -> None:
 @members_only(Role.ADMIN)
 def settings_fields(request: HttpRequest, member: Membership) -> HttpResponse:
     """List the custom fields in the order of the form."""
-    fields = member.organisation.custom_fields.order_by("position", "id")
-    context = {"member": member, "fields": list(fields)}
+    organisation = member.organisation
+    fields = list(organisation.custom_fields.order_by("position", "id"))
+    reading = FieldReading.objects.filter(organisation=organisation).first()
+    told = remote_fields.told_of(organisation)
+    drift = remote_fields.drift_of(fields, told) if reading and reading.read_at else []
+    context = {
+        "member": member,
+        "fields": fields,
+        "reading": reading,
+        "read": _ago(reading.read_at) if reading else "",
+        "drift": [remote_fields.drift_words(what, label) for what, _k, label in drift],
+        "unsendable": [each for each in told if not each.kind],
+    }
     return render(request, "organisation/fields.html", context)
+
+
+@require_POST
+@members_only(Role.ADMIN)
+def settings_fields_read(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Ask Heffl for its custom fields, take them over, and say what came of it."""
+    taken = remote_fields.take_over(member.organisation, user=member.user)
+    for words, labels in (
+        (_("Added, switched off unless required: {labels}"), taken.added),
+        (_("Changed as in Heffl: {labels}"), taken.changed),
+        (_("Switched off, no longer in Heffl: {labels}"), taken.gone),
+    ):
+        if labels:
+            names = ", ".join(f"\u2068{label}\u2069" for label in labels)
+            messages.success(request, words.format(labels=names))
+    if taken.problem:
+        messages.error(request, taken.problem)
+    elif not (taken.added or taken.changed or taken.gone):
+        messages.success(request, _("The form is in line with Heffl. Nothing changed."))
+    return redirect("settings-fields", member.organisation.slug)
 
 
 def _field_page(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,9 +19,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from clients_app import credentials, imports
+from clients_app import audit, credentials, imports
 from clients_app.crypto import Secret
-from clients_app.models import Role, Status
+from clients_app.models import Invitation, Role, Status
 from tests.factories import (
     CustomFieldFactory,
     MembershipFactory,
@@ -53,9 +54,14 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
+    "o/<slug:slug>/settings/fields/read/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
+    "o/<slug:slug>/settings/members/": Role.ADMIN,
+    "o/<slug:slug>/settings/members/<int:person>/": Role.ADMIN,
+    "o/<slug:slug>/audit/": Role.ADMIN,
+    "o/<slug:slug>/audit/export.csv": Role.ADMIN,
 }
 # Pages of a person: each shows only what belongs to who asks.
 OF_A_PERSON = {
@@ -68,6 +74,7 @@ OF_A_PERSON = {
 OPEN = {"healthz", "readyz", "metrics", "webhooks/heffl/<slug:slug>/"}
 # Pages for strangers: tests/integration/test_signup_page.py says what they tell.
 PUBLIC = {
+    "invitation/<str:token>/",
     "s/<slug:slug>/",
     "s/<slug:slug>/embed/",
     "s/<slug:slug>/embed/r/<slug:receipt>/",
@@ -78,13 +85,18 @@ PUBLIC = {
 BROUGHT = ("accounts/", "admin/")
 
 
-def routes(patterns=None, before=""):
+def views(patterns=None, before=""):
+    """Yield every address of the URLconf with its view."""
     for pattern in patterns or get_resolver().url_patterns:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, route)
+            yield from views(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):
-            yield route
+            yield route, pattern.callback
+
+
+def routes():
+    return [route for route, _view in views()]
 
 
 def test_every_address_is_in_the_manifest():
@@ -108,6 +120,8 @@ PARTS: dict[str, Any] = {
     "uuid": lambda scene: scene.submission.uuid,
     "pk": lambda scene: scene.field.pk,
     "import_id": lambda scene: scene.csv_import.uuid,
+    "person": lambda scene: scene.member.pk,
+    "token": lambda scene: "no-such-token",
     "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
 }
 # Tables that a look at a page may touch: counts of tries, what is noted about it, and the
@@ -122,6 +136,7 @@ class Scene:
     organisation: Any
     submission: Any
     field: Any
+    member: Any
     csv_import: Any
 
     def path(self, route: str, slug: str = "") -> str:
@@ -168,7 +183,17 @@ def scene(db):
     draft = imports.upload(
         organisation, f"{CANARY}.csv", f"name\n{CANARY} Imported\n".encode(), user=None
     )
-    return Scene(organisation, submission, field, draft)
+    member = MembershipFactory(organisation=organisation, user__name=f"{CANARY} Ann")
+    Invitation.objects.create(
+        organisation=organisation,
+        email=f"{CANARY.lower()}@example.test",
+        role=Role.FRONTDESK,
+        language="en",
+        token_hash="0" * 64,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    audit.record("export", organisation=organisation, detail={"note": CANARY})
+    return Scene(organisation, submission, field, member, draft)
 
 
 def browser(user):
@@ -408,6 +433,16 @@ def test_a_closed_public_page_shows_nothing_of_its_organisation(scene, route, wh
 
     assert set(statuses.values()) <= {404, 405}, statuses
     assert scene.rows() == before
+
+
+def test_every_view_asks_for_the_role_that_is_listed():
+    found = {
+        route: Role(least)
+        for route, view in views()
+        if (least := getattr(view, "least_role", None))
+    }
+
+    assert found == OF_AN_ORGANISATION
 
 
 SAMPLES = {"(?P<key>[-:\\w]+)": "key", "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-key"}

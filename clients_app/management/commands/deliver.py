@@ -14,14 +14,28 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import imports, organisations, signup_mail, tally, webhooks
+from clients_app import (
+    audit_chain,
+    imports,
+    organisations,
+    remote_fields,
+    signup_mail,
+    tally,
+    webhooks,
+)
 from clients_app.delivery.engine import Engine, drain_once
 from clients_app.models import ApiCredential
 
 log = logging.getLogger("portal.worker")
 CHORES = (
-    *(imports.store_due, imports.tidy),
-    *(signup_mail.send_due, signup_mail.tidy, tally.write, webhooks.prune),
+    imports.store_due,
+    imports.tidy,
+    signup_mail.send_due,
+    signup_mail.tidy,
+    tally.write,
+    webhooks.prune,
+    remote_fields.look_daily,
+    audit_chain.seal_due,
 )
 
 

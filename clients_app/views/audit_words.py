@@ -1,0 +1,101 @@
+"""What the audit trail's actions and details are called, for people.
+
+An action that is missing here is shown as its code; a test finds it and asks for words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+ACTIONS = {
+    "access.denied": gettext_lazy("Tried to open a page without the role for it"),
+    "audit.exported": gettext_lazy("Exported the audit trail"),
+    "backup.restored": gettext_lazy("Restored from a backup"),
+    "delivery.held": gettext_lazy("Sending was held"),
+    "delivery.released": gettext_lazy("Sending went on"),
+    "export": gettext_lazy("Exported clients"),
+    "key.added": gettext_lazy("Added an API key"),
+    "key.removed": gettext_lazy("Removed an API key"),
+    "key.replaced": gettext_lazy("Replaced the API key"),
+    "key.verified": gettext_lazy("Heffl accepted the API key"),
+    "keyring.rotated": gettext_lazy("Sealed the secrets with a new key"),
+    "member.accepted": gettext_lazy("Accepted an invitation"),
+    "member.added": gettext_lazy("Became a member"),
+    "member.invitation_revoked": gettext_lazy("Took an invitation back"),
+    "member.invited": gettext_lazy("Invited somebody"),
+    "member.invited_again": gettext_lazy("Sent an invitation again"),
+    "member.let_back": gettext_lazy("Let a member back in"),
+    "member.removed": gettext_lazy("Removed a member"),
+    "member.role_changed": gettext_lazy("Changed the role of a member"),
+    "member.suspended": gettext_lazy("Suspended a member"),
+    "organisation.created": gettext_lazy("Made the organisation"),
+    "password.changed": gettext_lazy("Changed their password"),
+    "recovery_codes.made": gettext_lazy("Made new recovery codes"),
+    "second_factor.added": gettext_lazy("Added a second factor"),
+    "second_factor.removed": gettext_lazy("Removed a second factor"),
+    "second_factor.failed": gettext_lazy("Second factor was wrong"),
+    "settings.changed": gettext_lazy("Changed the settings"),
+    "settings.field_added": gettext_lazy("Added a custom field"),
+    "settings.field_changed": gettext_lazy("Changed a custom field"),
+    "settings.field_moved": gettext_lazy("Moved a custom field"),
+    "settings.field_switched_off": gettext_lazy("Switched a custom field off"),
+    "settings.field_switched_on": gettext_lazy("Switched a custom field on"),
+    "settings.fields_drifted": gettext_lazy("Custom fields differ from Heffl"),
+    "settings.fields_read": gettext_lazy("Read the custom fields from Heffl"),
+    "sign_in_failed": gettext_lazy("Failed to sign in"),
+    "signed_in": gettext_lazy("Signed in"),
+    "submission.accepted": gettext_lazy("Entered a client"),
+    "submission.created": gettext_lazy("Heffl created a client"),
+    "submission.corrected": gettext_lazy("Corrected a client"),
+    "submission.dropped": gettext_lazy("Dropped a client"),
+    "submission.linked": gettext_lazy("Linked to a client in Heffl"),
+    "submission.needs_fix": gettext_lazy("Heffl did not accept a client"),
+    "submission.numbered": gettext_lazy("Heffl told the number of a client"),
+    "submission.queued": gettext_lazy("Put a client back in the queue"),
+    "submission.review": gettext_lazy("A client needs a decision"),
+    "submission.sent_again": gettext_lazy("Sent a client again"),
+    "submission.uncertain": gettext_lazy("Heffl did not confirm a client"),
+    "webhook.secret_added": gettext_lazy("Added a webhook secret"),
+    "webhook.secret_removed": gettext_lazy("Removed a webhook secret"),
+}
+
+
+def action_words(code: str) -> str:
+    """Return the words for an action."""
+    return str(ACTIONS.get(code, code))
+
+
+def detail_words(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what an event adds, as pairs of name and value."""
+    return [
+        (_name(name), _value(value))
+        for name, value in sorted(detail.items())
+        if value not in (None, "", [])
+    ]
+
+
+def _name(name: str) -> str:
+    return {
+        "fields": _("fields"),
+        "filters": _("filters"),
+        "from": _("from"),
+        "person": _("person"),
+        "role": _("role"),
+        "slot": _("slot"),
+        "status": _("status"),
+        "to": _("to"),
+        "verified": _("checked"),
+        "view": _("page"),
+    }.get(name, name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
