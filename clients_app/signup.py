@@ -20,6 +20,7 @@ from clients_app import custom_fields, robots, submissions
 from clients_app.heffl.contract import Answer, FieldKind
 from clients_app.models import (
     ApprovalMode,
+    ConsentText,
     HeldFor,
     Organisation,
     SignupMail,
@@ -134,6 +135,7 @@ def accept(
             if submission.receipt != receipt:
                 raise _SentBefore
             _note_mail(submission, visit, now)
+            ConsentText.keep(SignupPage.of(organisation))
     except _SentBefore:
         return submission
     return submission

@@ -11,6 +11,7 @@ from clients_app.views import (
     members,
     metrics,
     organisation,
+    privacy,
     review,
     signup,
     submissions,
@@ -131,6 +132,11 @@ urlpatterns = [
         "o/<slug:slug>/settings/fields/<int:pk>/change/",
         organisation.settings_field_change,
         name="settings-field-change",
+    ),
+    path(
+        "o/<slug:slug>/settings/privacy/",
+        privacy.settings_privacy,
+        name="settings-privacy",
     ),
     path(
         "o/<slug:slug>/settings/heffl/",

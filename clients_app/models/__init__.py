@@ -24,6 +24,13 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
+from clients_app.models.privacy import (
+    CLEARED_KEY,
+    CLEARED_NAME,
+    ConsentText,
+    Look,
+    Retention,
+)
 from clients_app.models.revision import SubmissionRevision
 from clients_app.models.signup import (
     HeldFor,
@@ -47,6 +54,8 @@ from clients_app.models.user import User
 from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
+    "CLEARED_KEY",
+    "CLEARED_NAME",
     "FINAL",
     "NEEDS_PERSON",
     "PAUSED_UNTIL",
@@ -58,6 +67,7 @@ __all__ = [
     "AuditSeal",
     "ClientKey",
     "ClientTypeChoice",
+    "ConsentText",
     "CsvImport",
     "CustomField",
     "CustomFieldKind",
@@ -71,9 +81,11 @@ __all__ = [
     "Invitation",
     "KeySlot",
     "Lane",
+    "Look",
     "Membership",
     "Organisation",
     "RateBudget",
+    "Retention",
     "Role",
     "SignupBucket",
     "SignupLanguage",

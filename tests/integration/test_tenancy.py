@@ -57,6 +57,7 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/fields/read/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
+    "o/<slug:slug>/settings/privacy/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
     "o/<slug:slug>/settings/members/": Role.ADMIN,
     "o/<slug:slug>/settings/members/<int:person>/": Role.ADMIN,
@@ -126,7 +127,7 @@ PARTS: dict[str, Any] = {
 }
 # Tables that a look at a page may touch: counts of tries, what is noted about it, and the
 # asker's own row (when they last signed in, what they prefer).
-MAY_MOVE = {"auditevent", "signupbucket", "user"}
+MAY_MOVE = {"look", "auditevent", "signupbucket", "user"}
 
 
 @dataclass

@@ -18,6 +18,7 @@ from clients_app import (
     audit_chain,
     imports,
     organisations,
+    privacy,
     remote_fields,
     signup_mail,
     tally,
@@ -30,6 +31,7 @@ log = logging.getLogger("portal.worker")
 CHORES = (
     imports.store_due,
     imports.tidy,
+    privacy.purge_daily,
     signup_mail.send_due,
     signup_mail.tidy,
     tally.write,
