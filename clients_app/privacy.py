@@ -134,7 +134,7 @@ def _clear(rows: Sequence[Submission]) -> None:
     DeliveryAttempt.objects.filter(submission__in=ids).update(message="")
     for relation in Submission._meta.related_objects:
         table = relation.related_model
-        if isinstance(table, str) or issubclass(table, STAYS):
+        if issubclass(table, STAYS):
             continue
         about = {f"{relation.field.name}__in": ids}
         table._default_manager.filter(**about).delete()
