@@ -8,61 +8,137 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0013_members_and_audit_chain'),
+        ("clients_app", "0015_drift_signs"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CsvImport',
+            name="CsvImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('file_name', models.CharField(max_length=120)),
-                ('sha256', models.CharField(max_length=64)),
-                ('kind', models.CharField(max_length=4)),
-                ('content', models.BinaryField(null=True)),
-                ('encoding', models.CharField(blank=True, max_length=10)),
-                ('delimiter', models.CharField(blank=True, max_length=1)),
-                ('columns', models.JSONField(default=list)),
-                ('default_type', models.CharField(default='company', max_length=8)),
-                ('state', models.CharField(choices=[('draft', 'Not started'), ('storing', 'Loading'), ('paused', 'Paused'), ('stored', 'Loaded'), ('cancelled', 'Cancelled')], default='draft', max_length=9)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('done', models.PositiveIntegerField(default=0)),
-                ('made', models.PositiveIntegerField(default=0)),
-                ('known', models.PositiveIntegerField(default=0)),
-                ('faulty', models.PositiveIntegerField(default=0)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organisation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='imports', to='clients_app.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "uuid",
+                    models.UUIDField(default=uuid.uuid4, editable=False, unique=True),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("file_name", models.CharField(max_length=120)),
+                ("sha256", models.CharField(max_length=64)),
+                ("kind", models.CharField(max_length=4)),
+                ("content", models.BinaryField(null=True)),
+                ("encoding", models.CharField(blank=True, max_length=10)),
+                ("delimiter", models.CharField(blank=True, max_length=1)),
+                ("columns", models.JSONField(default=list)),
+                ("default_type", models.CharField(default="company", max_length=8)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Not started"),
+                            ("storing", "Loading"),
+                            ("paused", "Paused"),
+                            ("stored", "Loaded"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="draft",
+                        max_length=9,
+                    ),
+                ),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("made", models.PositiveIntegerField(default=0)),
+                ("known", models.PositiveIntegerField(default=0)),
+                ("faulty", models.PositiveIntegerField(default=0)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="imports",
+                        to="clients_app.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ImportedRow',
+            name="ImportedRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line', models.PositiveIntegerField()),
-                ('csv_import', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='clients_app.csvimport')),
-                ('submission', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='imported_row', to='clients_app.submission')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("line", models.PositiveIntegerField()),
+                (
+                    "csv_import",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rows",
+                        to="clients_app.csvimport",
+                    ),
+                ),
+                (
+                    "submission",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="imported_row",
+                        to="clients_app.submission",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='csvimport',
-            index=models.Index(fields=['organisation', '-created_at'], name='import_by_organisation'),
+            model_name="csvimport",
+            index=models.Index(
+                fields=["organisation", "-created_at"], name="import_by_organisation"
+            ),
         ),
         migrations.AddIndex(
-            model_name='csvimport',
-            index=models.Index(condition=models.Q(('state', 'storing')), fields=['id'], name='import_at_work'),
+            model_name="csvimport",
+            index=models.Index(
+                condition=models.Q(("state", "storing")),
+                fields=["id"],
+                name="import_at_work",
+            ),
         ),
         migrations.AddIndex(
-            model_name='csvimport',
-            index=models.Index(condition=models.Q(('content__isnull', False)), fields=['created_at'], name='import_with_content'),
+            model_name="csvimport",
+            index=models.Index(
+                condition=models.Q(("content__isnull", False)),
+                fields=["created_at"],
+                name="import_with_content",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='csvimport',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'storing', 'paused', 'stored', 'cancelled'])), name='import_state_known'),
+            model_name="csvimport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["draft", "storing", "paused", "stored", "cancelled"])
+                ),
+                name="import_state_known",
+            ),
         ),
     ]
