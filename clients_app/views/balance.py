@@ -29,10 +29,9 @@ def balance_page(request: HttpRequest, member: Membership) -> HttpResponse:
     if request.method == "POST":
         if not member.has_role(Role.ADMIN):
             raise PermissionDenied
-        digest.switch(
-            organisation, request.POST.get("digest") == "on", user=member.user
-        )
-        messages.success(request, _("The change is saved."))
+        if (wanted := request.POST.get("digest")) in {"on", "off"}:
+            digest.switch(organisation, wanted == "on", user=member.user)
+            messages.success(request, _("The change is saved."))
         return redirect("balance", organisation.slug)
     today = timezone.localdate()
     try:
