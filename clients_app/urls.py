@@ -6,14 +6,19 @@ from django.views.i18n import set_language
 from clients_app.views import (
     audit,
     balance,
+    brand,
     health,
     history,
+    imports,
     matches,
     members,
     metrics,
     organisation,
+    overview,
+    privacy,
     review,
     signup,
+    signup_settings,
     submissions,
     webhooks,
 )
@@ -80,6 +85,44 @@ urlpatterns = [
         history.submission_status,
         name="submission-status",
     ),
+    path("o/<slug:slug>/overview/", overview.overview_page, name="overview"),
+    path("o/<slug:slug>/review/", review.review_queue, name="review-queue"),
+    path("o/<slug:slug>/review/decide/", review.review_decide, name="review-decide"),
+    path("o/<slug:slug>/review/reject/", review.review_reject, name="review-reject"),
+    path("o/<slug:slug>/review/<uuid:uuid>/", review.review_item, name="review-item"),
+    path("o/<slug:slug>/import/", imports.import_start, name="import-start"),
+    path(
+        "o/<slug:slug>/import/template.csv",
+        imports.import_template,
+        {"kind": "csv"},
+        name="import-template-csv",
+    ),
+    path(
+        "o/<slug:slug>/import/template.xlsx",
+        imports.import_template,
+        {"kind": "xlsx"},
+        name="import-template-xlsx",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/",
+        imports.import_progress,
+        name="import-progress",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/columns/",
+        imports.import_columns,
+        name="import-columns",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/check/",
+        imports.import_check,
+        name="import-check",
+    ),
+    path(
+        "o/<slug:slug>/import/<uuid:import_id>/failed.csv",
+        imports.import_failed,
+        name="import-failed",
+    ),
     path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
     path(
         "o/<slug:slug>/settings/fields/",
@@ -107,9 +150,39 @@ urlpatterns = [
         name="settings-field-change",
     ),
     path(
+        "o/<slug:slug>/settings/privacy/",
+        privacy.settings_privacy,
+        name="settings-privacy",
+    ),
+    path(
         "o/<slug:slug>/settings/heffl/",
         organisation.settings_heffl,
         name="settings-heffl",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/",
+        signup_settings.settings_signup,
+        name="settings-signup",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/kiosk/",
+        signup_settings.settings_signup_kiosk,
+        name="settings-signup-kiosk",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/poster/",
+        signup_settings.settings_signup_poster,
+        name="settings-signup-poster",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/preview/",
+        signup_settings.settings_signup_preview,
+        name="settings-signup-preview",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/qr.svg",
+        signup_settings.settings_signup_qr,
+        name="settings-signup-qr",
     ),
     path(
         "o/<slug:slug>/settings/members/",
@@ -130,6 +203,23 @@ urlpatterns = [
         "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"
     ),
     path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
+    path(
+        "s/<slug:slug>/brand.<slug:digest>.css",
+        brand.signup_brand,
+        name="signup-brand",
+    ),
+    path("s/<slug:slug>/logo.<slug:digest>.png", brand.signup_logo, name="signup-logo"),
+    path("s/<slug:slug>/kiosk/", signup.signup_kiosk, name="signup-kiosk"),
+    path(
+        "s/<slug:slug>/kiosk/app.webmanifest",
+        signup.signup_kiosk_app,
+        name="signup-kiosk-app",
+    ),
+    path(
+        "s/<slug:slug>/kiosk/thanks/",
+        signup.signup_kiosk_thanks,
+        name="signup-kiosk-thanks",
+    ),
     path("s/<slug:slug>/embed/", signup.signup_embed, name="signup-embed"),
     path(
         "s/<slug:slug>/embed/r/<slug:receipt>/",
