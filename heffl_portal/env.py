@@ -142,7 +142,7 @@ def _email(text: str) -> dict[str, Any]:
         )
     if text.strip().startswith("smtp+ssl:"):
         config["EMAIL_USE_SSL"] = True
-    if config.get("EMAIL_FILE_PATH"):
+    if config["EMAIL_FILE_PATH"]:
         # The library drops the first slash of file:///path.
         config["EMAIL_FILE_PATH"] = "/" + str(config["EMAIL_FILE_PATH"]).lstrip("/")
     return config
