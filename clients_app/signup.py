@@ -216,6 +216,8 @@ def stage_of(submission: Submission) -> Stage:
     match submission.status:
         case Status.CREATED:
             return Stage.CLIENT
+        case Status.DROPPED if submission.duplicate_of_id:
+            return Stage.CLIENT  # they are: a person found them under another entry
         case Status.REJECTED | Status.DROPPED:
             return Stage.REFUSED
         case Status.NEEDS_FIX if field_to_correct(submission):

@@ -171,6 +171,9 @@ def revise(
         )
         if not moved:
             return False
+        if user:
+            changed_row = Submission.objects.filter(pk=submission.pk)
+            changed_row.update(decided_at=now, decided_by=user)
         _keep_original(submission, user, now)
         duplicates.remember_anew(
             Submission(
