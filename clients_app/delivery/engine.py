@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import wraps
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -53,6 +54,21 @@ ABOUT_KEY = (
     HoldReason.KEY_UNREADABLE,
 )
 _ask_again_at: dict[object, float] = {}
+
+
+def seldom(seconds: float, chore: Chore) -> Chore:
+    """Return a chore that does its work at most once in so many seconds."""
+    due = 0.0
+
+    @wraps(chore)
+    def when_due() -> object:
+        nonlocal due
+        if time.monotonic() < due:
+            return None
+        due = time.monotonic() + seconds
+        return chore()
+
+    return when_due
 
 
 class Glance:
