@@ -162,6 +162,26 @@
   addEventListener("storage", draw);
   setInterval(() => { if (!up || all("queue").length) reach(); }, 10000);
 
+  // Already a client? Asked when a telling field is left; never in the way.
+  const box = one("matches");
+  let asking, stop;
+  const look = async () => {
+    stop?.abort();
+    stop = new AbortController();
+    try {
+      const answer = await fetch(box.dataset.from, { method: "POST", body: new FormData(form), signal: stop.signal });
+      const html = answer.ok && !answer.redirected ? (await answer.text()).trim() : "";
+      if (html === box.innerHTML) return;
+      box.innerHTML = html;
+      say(box.querySelector("[data-say]")?.dataset.say || box.textContent.trim());
+    } catch { /* Newer answers are asked about, or nobody is there. */ }
+  };
+  if (box) form.addEventListener("change", ({ target }) => {
+    if (!/^(type|name|first_name|last_name|email|phone|tax_number)$/.test(target.name)) return;
+    clearTimeout(asking);
+    asking = setTimeout(look, 20);
+  });
+
   // Two minutes before the sign-in runs out.
   let ending;
   const count = (seconds) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 from clients_app import phones, submissions
 from clients_app.forms import SubmissionForm
 from clients_app.models import Membership, Source, Status, Submission
-from clients_app.views import kept
+from clients_app.views import kept, matches
 from clients_app.views.access import members_only
 from clients_app.views.kept import kept_over_sign_in
 
@@ -50,6 +51,8 @@ def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
         return _new(request, member, form, shown=form.client_type)
     if not form.is_valid():
         return _new(request, member, form, shown=form.client_type, status=422)
+    if alike := _not_asked_about(request, member, form):
+        return _ask_about(request, member, form, alike)
     submission = submissions.submit(
         organisation=organisation,
         client_type=form.client_type,
@@ -62,6 +65,42 @@ def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
         return _sent_before(request, member, form, submission)
     _warn_about_phone(request, submission)
     return _to_status(request, member, submission)
+
+
+def _not_asked_about(
+    request: HttpRequest, member: Membership, form: SubmissionForm
+) -> list[matches.Line]:
+    """Return who very likely is this client and was not shown yet; each is asked once."""
+    organisation = member.organisation
+    found = [
+        match
+        for match in matches.found_for(
+            organisation, form.client_type, form.cleaned_answers()
+        )
+        if match.weight >= matches.STRONG
+    ]
+    asked = request.POST.get("asked", "").split(",")
+    new = [match for match in found if str(match.submission.uuid) not in asked]
+    if new and organisation.submissions.filter(submission_token=form.token).exists():
+        return []  # sent before: that one is shown, not asked about
+    return matches.lines_for(organisation, new)
+
+
+def _ask_about(
+    request: HttpRequest,
+    member: Membership,
+    form: SubmissionForm,
+    alike: list[matches.Line],
+) -> HttpResponse:
+    words = _("This looks like {client}. Open it, or create a new client anyway.")
+    asked = [*request.POST.get("asked", "").split(","), *(line.uuid for line in alike)]
+    extra = {
+        "problems": [("matches", words.format(client=line.title)) for line in alike],
+        "button": _("Create a new client anyway"),
+        "lines": alike,
+        "asked": ",".join(filter(None, asked))[:2000],
+    }
+    return _new(request, member, form, shown=form.client_type, status=422, extra=extra)
 
 
 def _is_the_same(submission: Submission, form: SubmissionForm) -> bool:
@@ -134,6 +173,7 @@ def _new(
     *,
     shown: str = "",
     status: int = 200,
+    extra: Mapping[str, object] | None = None,
 ) -> HttpResponse:
     context = {
         "member": member,
@@ -142,7 +182,9 @@ def _new(
         "button": _("Create client"),
         "problems": form.problems(),
         "shown": shown,
+        "asks": True,
         **_desk(request, member),
+        **(extra or {}),
     }
     return render(request, "submissions/form.html", context, status=status)
 
@@ -159,9 +201,7 @@ def submission_edit(
     if not submissions.is_correctable(submission):
         return _taken(request, member, submission)
     if request.method != "POST":
-        entered = {**submission.answers, "type": submission.type}
-        form = SubmissionForm(organisation=organisation, initial=entered)
-        _repeat_refusal(form, submission)
+        form = correction_form(submission)
         return _correction(request, member, submission, form)
     form = SubmissionForm(request.POST, organisation=organisation)
     if request.POST.get("action") in ONLY_SHOWN:
@@ -181,7 +221,20 @@ def submission_edit(
         return _taken(request, member, submission)
     submission.answers = form.cleaned_answers()
     _warn_about_phone(request, submission)
+    if "review" in request.GET:
+        words = _("{name} is corrected and sent again.")
+        messages.success(request, words.format(name=submission.display_name))
+        address = reverse("review-item", args=[organisation.slug, submission.uuid])
+        return HttpResponseRedirect(f"{address}?tab=fix&next", status=303)
     return _to_status(request, member, submission)
+
+
+def correction_form(submission: Submission) -> SubmissionForm:
+    """Return the form with what was entered, and Heffl's words where they belong."""
+    entered = {**submission.answers, "type": submission.type}
+    form = SubmissionForm(organisation=submission.organisation, initial=entered)
+    _repeat_refusal(form, submission)
+    return form
 
 
 def _posted_revision(request: HttpRequest, submission: Submission) -> int:

@@ -201,7 +201,7 @@ def test_every_id_that_is_referred_to_exists_once(uae, errors):
     ]
     assert len(ids) == len(set(ids))
     assert set(referred) <= set(ids)
-    assert len(shown.find(**{"aria-invalid": "true"})) == (16 if errors else 0)
+    assert len(shown.find(**{"aria-invalid": "true"})) == (17 if errors else 0)
 
 
 def test_words_of_people_are_printed_never_evaluated(uae):

@@ -16,7 +16,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 from clients_app import (
     audit_chain,
+    digest,
+    drift,
     imports,
+    incidents,
     organisations,
     privacy,
     remote_fields,
@@ -24,20 +27,27 @@ from clients_app import (
     tally,
     webhooks,
 )
-from clients_app.delivery.engine import Engine, drain_once
+from clients_app.delivery.engine import Engine, drain_once, seldom
 from clients_app.models import ApiCredential
 
 log = logging.getLogger("portal.worker")
 CHORES = (
     imports.store_due,
-    imports.tidy,
-    privacy.purge_daily,
+    seldom(600, imports.tidy),
+    seldom(60, privacy.purge_daily),
     signup_mail.send_due,
-    signup_mail.tidy,
+    drift.write,
     tally.write,
-    webhooks.prune,
-    remote_fields.look_daily,
     audit_chain.seal_due,
+    incidents.send_due,
+    digest.send_due,
+    seldom(15, incidents.watch),
+    seldom(15, incidents.watch_drift),
+    seldom(60, digest.prepare),
+    seldom(60, remote_fields.look_daily),
+    seldom(600, signup_mail.tidy),
+    seldom(600, webhooks.prune),
+    seldom(3600, drift.forget),
 )
 
 
