@@ -27,8 +27,8 @@ test: installed-dev ## run all tests on SQLite, PostgreSQL and Chromium; ARGS="-
 check: installed-dev format lint types imports migrations deploy-check secrets pins ## everything a machine can check without running tests
 	@echo "All checks passed."
 
-soak: installed-dev ## run the long tests that `make test` leaves out
-	$(PY) -m pytest -m soak $(ARGS)
+soak: installed-dev ## every fault suite on both databases, one table at the end; ARGS="--only storm" for some
+	@exec $(PY) -m tests.soak $(ARGS)
 
 approve: installed-dev ## take the pictures anew that the main pages are compared with
 	APPROVE=1 $(PY) -m pytest tests/browser/test_looks.py -q

@@ -1,6 +1,9 @@
 """The app's entry in INSTALLED_APPS; loading it registers checks and listeners."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ClientsAppConfig(AppConfig):
@@ -12,3 +15,9 @@ class ClientsAppConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks and the listeners to sign-ins."""
         from clients_app import accounts, checks  # noqa: F401 - register on import
+        from clients_app.models import search
+
+        def mend(using: str, **_more: Any) -> None:
+            search.mend(using)
+
+        post_migrate.connect(mend, sender=self, weak=False)

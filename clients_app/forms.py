@@ -218,6 +218,7 @@ class SubmissionForm(forms.Form):
         country: str = "",
         public: bool = False,
         without: Collection[str] = (),
+        shared: bool = False,
     ) -> None:
         """Open the form.
 
@@ -235,6 +236,7 @@ class SubmissionForm(forms.Form):
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
         self.public = public
+        self.shared = shared
         self.without = frozenset(without)
         if not self.without >= _ADDRESS:
             self.without -= {COUNTRY}
@@ -341,7 +343,7 @@ class SubmissionForm(forms.Form):
             return SafeString(render_crispy_form(self))
         key = (
             *(self.specs, self.preset, self.client_type, get_language()),
-            *(self.public, self.without),
+            *(self.public, self.without, self.shared),
         )
         html = _fresh_pages.get(key)
         if html is None:
@@ -466,7 +468,8 @@ class SubmissionForm(forms.Form):
         )
 
     def _autocomplete(self, question: str) -> str:
-        return _AUTOCOMPLETE.get(question, "off") if self.public else "off"
+        own = self.public and not self.shared
+        return _AUTOCOMPLETE.get(question, "off") if own else "off"
 
     def _widget(self, spec: FieldSpec, name: str, *, required: bool) -> forms.Widget:
         attrs = {

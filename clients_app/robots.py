@@ -18,8 +18,7 @@ from datetime import UTC, datetime
 
 import altcha
 from django.core import signing
-from django.db.models import F, Value
-from django.db.models.functions import Greatest
+from django.db import connection
 from django.utils.crypto import salted_hmac
 
 from clients_app.models import Organisation, SignupBucket, SignupPage
@@ -182,6 +181,8 @@ class Limit:
 
 NETWORK = Limit(window=600.0, odd=20, most=60)
 """Signups at one page from one network. An office, or a tablet at an event, is one."""
+KIOSK = Limit(window=600.0, odd=300, most=300)
+"""Signups through the organisation's tablets, which share its network."""
 PAGE = Limit(window=600.0, odd=300, most=3_000)
 """Signups at one page from everywhere."""
 ADDRESS = Limit(window=24 * 3600.0, odd=3, most=5)
@@ -200,26 +201,31 @@ def is_full(mark: str, limit: Limit, now: datetime) -> bool:
     return SignupBucket.objects.filter(mark=mark, empty_at__gt=full).exists()
 
 
+_TAKE = """
+INSERT INTO clients_app_signupbucket AS bucket (mark, empty_at) VALUES (%s, %s)
+ON CONFLICT (mark) DO UPDATE SET empty_at = %s + CASE
+    WHEN bucket.empty_at > %s THEN bucket.empty_at ELSE %s END
+WHERE bucket.empty_at <= %s RETURNING empty_at
+"""
+
+
 def take(mark: str, limit: Limit, now: datetime) -> int | None:
     """Put one more into a bucket; return how many it holds now, None if there was no room.
 
-    One conditional UPDATE decides, so that no two can share the last place. Call it in a
+    One statement decides, so that no two can share the last place. Call it in a
     transaction: the row stays locked until that ends, and rolling back gives it back.
     """
-    moment = now.timestamp()
-    rows = SignupBucket.objects.filter(mark=mark)
-    room = rows.filter(empty_at__lte=moment + limit.window - limit.step * 0.99)
-    later = Greatest(F("empty_at"), Value(moment)) + limit.step
-    if not room.update(empty_at=later):
-        new = SignupBucket(mark=mark, empty_at=0.0)
-        SignupBucket.objects.bulk_create([new], ignore_conflicts=True)
-        if not room.update(empty_at=later):
-            return None
-    empty_at = rows.values_list("empty_at", flat=True).get()
-    return round((empty_at - moment) / limit.step + 0.49)
+    moment, step = now.timestamp(), limit.step
+    room = moment + limit.window - step * 0.99
+    given: list[str | float]
+    given = [mark, moment + step, step, moment, moment, room]
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, given)
+        row = cursor.fetchone()
+    return round((row[0] - moment) / step + 0.49) if row else None
 
 
 def forget_empty(now: datetime) -> int:
     """Remove the buckets that hold nothing any more; return how many."""
     empty = SignupBucket.objects.filter(empty_at__lt=now.timestamp() - 60)
-    return empty.delete()[0]
+    return empty.delete()[0] if empty.exists() else 0

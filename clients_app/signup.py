@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from clients_app import custom_fields, robots, submissions
-from clients_app.heffl.contract import Answer, FieldKind
+from clients_app.heffl.contract import Answer, ClientType, FieldKind, fields_for
 from clients_app.models import (
     ApprovalMode,
     HeldFor,
@@ -58,6 +58,8 @@ class Visit:
     campaign: str = ""
     link: str = ""
     """Where receipts are shown, ending with a slash: what a mail leads to."""
+    kiosk: str = ""
+    """The key of the organisation's own tablet, if it came from there: checked before."""
 
 
 def without(page: SignupPage) -> frozenset[str]:
@@ -102,9 +104,14 @@ def accept(
     network = robots.mark_of("network", organisation.pk, visit.network)
     page = robots.mark_of("page", organisation.pk)
     limits = ((network, robots.NETWORK), (page, robots.PAGE))
+    if visit.kiosk:
+        # A tablet shares the network of the desk: it is counted by itself.
+        tablet = robots.mark_of("kiosk", organisation.pk, visit.kiosk)
+        limits = ((tablet, robots.KIOSK), (page, robots.PAGE))
     if any(robots.is_full(*each, now) for each in limits):
         raise TooMany
     receipt = secrets.token_hex(16)
+    address = address_in(organisation, answers)
     try:
         with transaction.atomic():
             many = False
@@ -133,7 +140,8 @@ def accept(
             )
             if submission.receipt != receipt:
                 raise _SentBefore
-            _note_mail(submission, visit, now)
+            if address:
+                _note_mail(submission, visit, now)
     except _SentBefore:
         return submission
     return submission
@@ -174,8 +182,6 @@ def _has_links(answers: Mapping[str, Answer]) -> bool:
 
 
 def _note_mail(submission: Submission, visit: Visit, now: datetime) -> None:
-    if not mail_address(submission):
-        return
     odd = set(submission.held_for) - {HeldFor.ALL}
     SignupMail.objects.create(
         submission=submission,
@@ -185,12 +191,11 @@ def _note_mail(submission: Submission, visit: Visit, now: datetime) -> None:
     )
 
 
-def mail_address(submission: Submission) -> str:
+def address_in(organisation: Organisation, answers: Mapping[str, Answer]) -> str:
     """Return the address a visitor left, in any question that asks for one, or ""."""
-    answers = submission.answers
     if address := answers.get("email"):
         return str(address)
-    for spec in custom_fields.specs_for(submission.organisation):
+    for spec in custom_fields.specs_for(organisation):
         if spec.kind is FieldKind.EMAIL and answers.get(spec.name):
             return str(answers[spec.name])
     return ""
@@ -211,6 +216,8 @@ def stage_of(submission: Submission) -> Stage:
     match submission.status:
         case Status.CREATED:
             return Stage.CLIENT
+        case Status.DROPPED if submission.duplicate_of_id:
+            return Stage.CLIENT  # they are: a person found them under another entry
         case Status.REJECTED | Status.DROPPED:
             return Stage.REFUSED
         case Status.NEEDS_FIX if field_to_correct(submission):
@@ -229,8 +236,16 @@ def field_to_correct(submission: Submission) -> str:
     name = submission.problem_field
     if submission.status != Status.NEEDS_FIX or not name or _is_taken(submission):
         return ""
-    page = SignupPage.of(submission.organisation)
-    return "" if name in without(page) else name
+    organisation = submission.organisation
+    needed = {
+        spec.name
+        for spec in fields_for(
+            ClientType(submission.type), custom_fields.specs_for(organisation)
+        )
+        if submission.type in spec.required_for
+    }
+    hidden = without(SignupPage.of(organisation)) - needed
+    return "" if name in hidden else name
 
 
 _TAKEN = re.compile(

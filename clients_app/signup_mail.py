@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from clients_app import robots
 from clients_app.models import SignupMail, SignupPage, Status, Submission
-from clients_app.signup import Stage, mail_address, stage_of
+from clients_app.signup import Stage, address_in, stage_of
 
 log = logging.getLogger("portal.worker")
 AT_ONCE = 20
@@ -78,7 +78,7 @@ def _tell(row: SignupMail, now: datetime) -> bool:
     if row.told and event is Stage.RECEIVED:
         _told(row, stage, row.told)
         return False
-    address = mail_address(submission)
+    address = address_in(submission.organisation, submission.answers)
     if not address or not _has_room(address, now):
         _told(row, stage, event)
         return False

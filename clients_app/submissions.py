@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from clients_app import audit, duplicates
+from clients_app.delivery import rate_limit
 from clients_app.delivery.outbox import GAVE_UP
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import Answer
@@ -94,7 +95,10 @@ def submit(
                 at=now,  # the same day as the row's, for the balance
             )
             if submission.status == Status.QUEUED:
-                wake_organisation(organisation, now, lane=lane)
+                at = now
+                if lane != Lane.FRONTDESK:
+                    at = rate_limit.next_for(organisation, rate_limit.Use(lane), now)
+                wake_organisation(organisation, at, lane=lane)
     return submission
 
 
@@ -167,6 +171,9 @@ def revise(
         )
         if not moved:
             return False
+        if user:
+            changed_row = Submission.objects.filter(pk=submission.pk)
+            changed_row.update(decided_at=now, decided_by=user)
         _keep_original(submission, user, now)
         duplicates.remember_anew(
             Submission(

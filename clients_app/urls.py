@@ -5,14 +5,18 @@ from django.views.i18n import set_language
 
 from clients_app.views import (
     audit,
+    balance,
+    brand,
     health,
     history,
     matches,
     members,
     metrics,
     organisation,
+    overview,
     review,
     signup,
+    signup_settings,
     submissions,
     webhooks,
 )
@@ -32,6 +36,7 @@ urlpatterns = [
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
     path("metrics", metrics.metrics_text, name="metrics"),
+    path("o/<slug:slug>/balance/", balance.balance_page, name="balance"),
     path("o/<slug:slug>/clients/", history.submission_list, name="submission-list"),
     path(
         "o/<slug:slug>/clients/export.csv",
@@ -78,6 +83,11 @@ urlpatterns = [
         history.submission_status,
         name="submission-status",
     ),
+    path("o/<slug:slug>/overview/", overview.overview_page, name="overview"),
+    path("o/<slug:slug>/review/", review.review_queue, name="review-queue"),
+    path("o/<slug:slug>/review/decide/", review.review_decide, name="review-decide"),
+    path("o/<slug:slug>/review/reject/", review.review_reject, name="review-reject"),
+    path("o/<slug:slug>/review/<uuid:uuid>/", review.review_item, name="review-item"),
     path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
     path(
         "o/<slug:slug>/settings/fields/",
@@ -110,6 +120,31 @@ urlpatterns = [
         name="settings-heffl",
     ),
     path(
+        "o/<slug:slug>/settings/signup/",
+        signup_settings.settings_signup,
+        name="settings-signup",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/kiosk/",
+        signup_settings.settings_signup_kiosk,
+        name="settings-signup-kiosk",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/poster/",
+        signup_settings.settings_signup_poster,
+        name="settings-signup-poster",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/preview/",
+        signup_settings.settings_signup_preview,
+        name="settings-signup-preview",
+    ),
+    path(
+        "o/<slug:slug>/settings/signup/qr.svg",
+        signup_settings.settings_signup_qr,
+        name="settings-signup-qr",
+    ),
+    path(
         "o/<slug:slug>/settings/members/",
         members.settings_members,
         name="settings-members",
@@ -128,6 +163,23 @@ urlpatterns = [
         "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"
     ),
     path("s/<slug:slug>/", signup.signup_form, name="signup-form"),
+    path(
+        "s/<slug:slug>/brand.<slug:digest>.css",
+        brand.signup_brand,
+        name="signup-brand",
+    ),
+    path("s/<slug:slug>/logo.<slug:digest>.png", brand.signup_logo, name="signup-logo"),
+    path("s/<slug:slug>/kiosk/", signup.signup_kiosk, name="signup-kiosk"),
+    path(
+        "s/<slug:slug>/kiosk/app.webmanifest",
+        signup.signup_kiosk_app,
+        name="signup-kiosk-app",
+    ),
+    path(
+        "s/<slug:slug>/kiosk/thanks/",
+        signup.signup_kiosk_thanks,
+        name="signup-kiosk-thanks",
+    ),
     path("s/<slug:slug>/embed/", signup.signup_embed, name="signup-embed"),
     path(
         "s/<slug:slug>/embed/r/<slug:receipt>/",

@@ -83,47 +83,81 @@ def _identity() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
+class Server:
+    """A server of its own in a temporary directory; `url` leads to its first database.
+
+    `listen` is an address for connections over the network, besides the socket.
+    """
+
+    def __init__(self, programs: Path, home: Path, listen: str = "") -> None:
+        self.home = home
+        self.url = f"postgresql://portal@{quote(str(home), safe='')}/postgres"
+        self._programs = programs
+        self._listen = listen
+        identity = _identity()
+        if identity:
+            os.chown(home, identity["user"], identity["group"])
+        self._quiet: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+            "cwd": home,
+            **identity,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Make its files. Raises CalledProcessError."""
+        initdb = [f"{self._programs}/initdb", "-D", str(self.home / "data")]
+        initdb += ["-A", "trust", "-U", "portal", "-E", "UTF8"]
+        if subprocess.run(
+            [*initdb, "--locale=C.UTF-8"], check=False, **self._quiet
+        ).returncode:
+            subprocess.run(initdb, check=True, **self._quiet)
+        if self._listen:
+            with (self.home / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all portal samenet trust\n")
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises OSError."""
+        self._process = subprocess.Popen(
+            [f"{self._programs}/postgres", "-D", str(self.home / "data")]
+            + ["-k", str(self.home), "-c", f"listen_addresses={self._listen}"],
+            start_new_session=True,
+            **self._quiet,
+        )
+        deadline = time.monotonic() + 30
+        while not usable(self.url):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise OSError("the server made for the tests did not start")
+            time.sleep(0.1)
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop it: connections are closed in order, or at once as in a crash."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
+            self._process.wait(30)
+
+
+@contextlib.contextmanager
+def server(programs: Path, listen: str = "") -> Iterator[Server]:
+    """Run a server of its own in a temporary directory, and remove it afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="portal-pg-", dir="/tmp"))  # noqa: S108 - a short path for its socket
+    running = Server(programs, home, listen)
+    try:
+        running.make()
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def made(programs: Path) -> Iterator[str]:
     """Run a server of its own in a temporary directory; give its address."""
-    identity = _identity()
-    home = Path(tempfile.mkdtemp(prefix="portal-pg-", dir="/tmp"))  # noqa: S108 - a short path for its socket
-    if identity:
-        os.chown(home, identity["user"], identity["group"])
-    data = home / "data"
-    quiet: dict[str, Any] = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-        "cwd": home,
-        **identity,
-    }
-    initdb = [f"{programs}/initdb", "-D", str(data), "-A", "trust"]
-    initdb += ["-U", "portal", "-E", "UTF8"]
-    server = None
-    try:
-        if subprocess.run(
-            [*initdb, "--locale=C.UTF-8"], check=False, **quiet
-        ).returncode:
-            subprocess.run(initdb, check=True, **quiet)
-        server = subprocess.Popen(
-            [f"{programs}/postgres", "-D", str(data), "-k", str(home)]
-            + ["-c", "listen_addresses="],
-            start_new_session=True,
-            **quiet,
-        )
-        url = f"postgresql://portal@{quote(str(home), safe='')}/postgres"
-        deadline = time.monotonic() + 30
-        while not usable(url):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise OSError("the server made for the tests did not start")
-            time.sleep(0.1)
-        yield url
-    finally:
-        if server is not None and server.poll() is None:
-            server.send_signal(signal.SIGINT)  # a fast shutdown
-            server.wait(30)
-        shutil.rmtree(home, ignore_errors=True)
+    with server(programs) as running:
+        yield running.url
 
 
 @contextlib.contextmanager

@@ -71,6 +71,28 @@ def make_demo(*, renew: bool) -> None:
     elif renew:
         renew_demo(passwords)
     add_members(passwords)
+    open_signup_page()
+
+
+def open_signup_page() -> None:
+    """Open the demo's signup page, unless somebody has set it up already."""
+    from clients_app.models import ApprovalMode, Organisation, SignupPage
+
+    organisation = Organisation.objects.get(slug=DEMO_SLUG)
+    texts = {
+        "intro_en": "Tell us who you are, and we open an account for you.",
+        "intro_ar": "عرّفنا بنفسك لنفتح لك حسابًا.",
+        "thanks_en": "We call you back within one working day.",
+        "thanks_ar": "سنتصل بك خلال يوم عمل واحد.",
+        "contact": "hello@demo.test",
+        "shows_number": True,
+    }
+    _page, made = SignupPage.objects.get_or_create(
+        organisation=organisation, defaults=texts
+    )
+    if made and not organisation.signup_mode:
+        organisation.signup_mode = ApprovalMode.SUSPICIOUS
+        organisation.save(update_fields=["signup_mode"])
 
 
 def add_members(passwords: dict[str, str]) -> None:

@@ -317,8 +317,9 @@ class Run:
                 role = PEOPLE.get(email, "")
                 lines += [f"  {label:<13} {email:<21} {password:<21} {role}".rstrip()]
             lines += [
+                f"  Signup page   http://localhost:{self.place.port}/s/demo/",
                 f"  Heffl         http://127.0.0.1:{self.sandbox_port}/ "
-                "(a local stand-in; nothing leaves this machine)"
+                "(a local stand-in; nothing leaves this machine)",
             ]
         else:
             lines += [f"  Heffl         {self.api_url}"]

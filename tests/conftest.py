@@ -9,6 +9,7 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -38,10 +39,10 @@ def django_db_modify_db_settings():
 @pytest.fixture(scope="session", autouse=True)
 def _audit_may_be_flushed():
     """Let Django empty the tables between tests: the audit's guards refuse it."""
-    vendor = connections["default"].vendor
-    # Of the class: beside a running browser, Django opens a connection of its own.
-    operations = type(connections["default"].ops)
+    # Of the class: with Playwright's loop about, Django opens connections of its own.
+    operations: Any = type(connections["default"].ops)
     original = operations.sql_flush
+    vendor = connections["default"].vendor
 
     def sql_flush(*args, **kwargs):
         flush = original(*args, **kwargs)

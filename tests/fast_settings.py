@@ -17,6 +17,7 @@ DELIVERY_TIMING = Timing(
     backoff_base=0.2,
     backoff_cap=1.0,
     sweep=1.0,
+    late=1.0,
     probe_first=0.3,
     probe_cap=1.0,
 )

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from django.db import connection
 
@@ -25,7 +26,7 @@ def database_url() -> str:
         return f"sqlite:///{found['NAME']}"
     user = found["USER"] or ""
     password = f":{found['PASSWORD']}" if found["PASSWORD"] else ""
-    host, port = found["HOST"] or "", found["PORT"] or ""
+    host, port = quote(found["HOST"] or "", safe=""), found["PORT"] or ""
     address = f"{host}:{port}" if port else host
     return f"postgresql://{user}{password}@{address}/{found['NAME']}"
 

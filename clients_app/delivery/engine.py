@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import wraps
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -41,7 +42,6 @@ log = logging.getLogger("portal.worker")
 Chore = Callable[[], object]
 CheckKey = Callable[[ApiCredential], str]
 """Asks Heffl about a stored key and acts on a yes; returns "works", "unreachable", …"""
-LATE = timedelta(seconds=10)
 POLL = 0.1
 DESK_POLL = 0.05
 GLANCE = 0.045
@@ -54,6 +54,21 @@ ABOUT_KEY = (
     HoldReason.KEY_UNREADABLE,
 )
 _ask_again_at: dict[object, float] = {}
+
+
+def seldom(seconds: float, chore: Chore) -> Chore:
+    """Return a chore that does its work at most once in so many seconds."""
+    due = 0.0
+
+    @wraps(chore)
+    def when_due() -> object:
+        nonlocal due
+        if time.monotonic() < due:
+            return None
+        due = time.monotonic() + seconds
+        return chore()
+
+    return when_due
 
 
 class Glance:
@@ -338,13 +353,14 @@ def _wake_forgotten(now: datetime) -> int:
         lanes.setdefault(organisation, set()).add(lane)
     credentials_of = ApiCredential.objects.current().filter(organisation__in=lanes)
     woken = 0
+    late = now - timedelta(seconds=times.timing().late)
     for credential in credentials_of:
         budget = RateBudget.objects.filter(fingerprint=credential.fingerprint).first()
         desk = Lane.FRONTDESK in lanes[credential.organisation_id]
         known = None
         if budget:
             known = budget.desk_wake_at if desk else budget.wake_at
-        if known is None or known < now - LATE:
+        if known is None or known < late:
             wakeups.rewake(credential.fingerprint, now, desk=desk)
             woken += 1
     return woken

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
-from clients_app import audit, custom_fields, tally
+from clients_app import audit, custom_fields, drift, tally
 from clients_app.delivery import holds, rate_limit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake, wake_organisation
@@ -279,6 +279,7 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
             # The key was replaced while this call was under way.
             wake_organisation(row.organisation, now)
     tally.count("attempts", outcome.verdict)
+    drift.note_outcome(row, outcome)
     log.info(
         "delivered" if outcome.verdict is Verdict.CREATED else "attempt",
         extra={

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from clients_app.heffl.outcome import RateInfo
-from clients_app.models import Lane, RateBudget
+from clients_app.models import ApiCredential, Lane, Organisation, RateBudget
 
 JITTER = 0.8
 DESK_ACTIVE_FOR = timedelta(minutes=10)
@@ -72,6 +72,17 @@ def next_allowed(budget: RateBudget, use: Use, now: datetime) -> datetime:
     if earliest <= clock:
         return now
     return datetime.fromtimestamp(earliest, UTC) + timedelta(milliseconds=1)
+
+
+def next_for(organisation: Organisation, use: Use, now: datetime) -> datetime:
+    """Return when a call of an organisation's current key may start; a look, no lock.
+
+    To wake the queue earlier than that would cost a worker a transaction for nothing.
+    """
+    keys = ApiCredential.objects.current().filter(organisation=organisation)
+    found = RateBudget.objects.filter(fingerprint__in=keys.values("fingerprint"))
+    budget = found.first()
+    return next_allowed(budget, use, now) if budget else now
 
 
 def take(budget: RateBudget, use: Use, now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from clients_app import audit, credentials
+from clients_app import audit, credentials, drift
 from clients_app.delivery import holds, outbox, rate_limit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake_organisation
@@ -138,6 +138,7 @@ def _book(row: Submission, credential: ApiCredential) -> None:
 
 def _checked(reading: Reading[Any], credential: ApiCredential) -> Any:
     """Return what was read; act on a key that is refused. Raises NotNow otherwise."""
+    drift.note_reading(credential.organisation_id, reading)
     if reading.ok and reading.data is not None:
         return reading.data
     now = timezone.now()
@@ -169,6 +170,8 @@ def _look(row: Submission, api: HefflAPI, credential: ApiCredential) -> Look:
         fitting, doubtful = _sort_out(row, page.items, window)
         if fitting or doubtful:
             return Look(fitting, doubtful, not page.has_more)
+    else:
+        drift.note_reading(credential.organisation_id, reading)
     listed = _read_list(row, api, credential, window)
     searched = page is not None and not page.has_more
     if listed.fitting or listed.doubtful:
@@ -420,3 +423,18 @@ def stale_looks(now: datetime) -> int:
     return Submission.objects.filter(
         status=Status.UNCERTAIN, reconcile_at__isnull=True
     ).update(reconcile_at=now)
+
+
+def search_now(row: Submission, text: str = "") -> list[dict[str, str]]:
+    """Return what Heffl has under a text, for a person who waits: candidates, at most ten.
+
+    By default the row's e-mail, else its name. One call of the key's budget; nothing is
+    stored. Raises NotNow when there is no key, a hold, no call left or no answer.
+    """
+    api, credential = _api_for(row, timezone.now())
+    later = rate_limit.take_read(credential.fingerprint, timezone.now())
+    if later is not None:
+        raise NotNow(later, "rate_limit")
+    wanted = text or str(row.answers.get("email") or row.display_name)
+    page = _checked(api.search(ClientType(row.type), wanted), credential)
+    return [candidate(client) for client in page.items[:10]]

@@ -25,6 +25,8 @@ class Timing:
     give_up: float = 72 * 3600.0
     """A client that could not even be sent for this long goes to a person."""
     sweep: float = 30.0
+    late: float = 10.0
+    """A queue whose wake-up is overdue by more is woken again by the sweeper."""
     probe_first: float = 5.0
     probe_cap: float = 60.0
     key_probe: float = 600.0

@@ -9,7 +9,7 @@ import ipaddress
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
@@ -37,6 +37,7 @@ from .outcome import (
     judge_creation,
     judge_reading,
 )
+from .shape import FOUND, LISTED, Shape, of_client, of_list
 from .transport import Fault, Flight, FlightAdapter, Limits, fault_reason, tls_context
 
 MAX_BODY = 1 << 20
@@ -191,7 +192,11 @@ class HefflAPI:
     def get_client(self, client_id: str) -> Reading[RemoteClient]:
         """Read one client; an unknown id is REFUSED, "not_found"."""
         url = f"{self._v1}/clients/{quote(client_id, safe='')}"
-        reading = judge_reading(self._call("GET", url), read_created)
+        exchange = self._call("GET", url)
+        reading = judge_reading(exchange, read_created)
+        if not exchange.fault and exchange.status is not None:
+            shape = of_client(exchange.status, exchange.body)
+            reading = replace(reading, shape=shape)
         if reading.status == 404 and reading.verdict is Verdict.CONFIGURATION:
             return replace(reading, verdict=Verdict.REFUSED, reason="not_found")
         return reading
@@ -209,8 +214,9 @@ class HefflAPI:
             query = {"pageNo": page_no, "pageSize": limit}
         if cursor is not None:
             query["cursor"] = cursor
-        url = f"{self._v1}/clients?{urlencode(query)}"
-        return judge_reading(self._call("GET", url), read_page)
+        exchange = self._call("GET", f"{self._v1}/clients?{urlencode(query)}")
+        reading = judge_reading(exchange, read_page)
+        return replace(reading, shape=_shape("list", exchange, LISTED, reading.ok))
 
     def search(self, client_type: ClientType, text: str) -> Reading[ClientPage]:
         """Search the v2 list of one type, newest first, up to 100."""
@@ -221,9 +227,9 @@ class HefflAPI:
             "pageSize": 100,
         }
         url = f"{self._v2}/{V2_LISTS[client_type]}?{urlencode(query)}"
-        return judge_reading(
-            self._call("GET", url), lambda body: _page_of(client_type, body)
-        )
+        exchange = self._call("GET", url)
+        reading = judge_reading(exchange, lambda body: _page_of(client_type, body))
+        return replace(reading, shape=_shape("search", exchange, FOUND, reading.ok))
 
     def custom_fields(
         self, client_type: ClientType, *, cursor: str | None = None
@@ -310,6 +316,14 @@ class HefflAPI:
             if len(body) > self._max_body:
                 raise Fault("too_big")
         return bytes(body)
+
+
+def _shape(
+    operation: str, exchange: Exchange, keys: Mapping[str, str], readable: bool
+) -> Shape | None:
+    if exchange.fault or exchange.status is None:
+        return None
+    return of_list(operation, exchange.status, exchange.body, keys, readable=readable)
 
 
 def _page_of(client_type: ClientType, body: bytes) -> ClientPage:

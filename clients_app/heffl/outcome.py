@@ -15,6 +15,7 @@ from .errors import UnreadableAnswer
 from .headers import RateInfo as RateInfo
 from .headers import pause_seconds, read_rate, remote_date
 from .refusal import Refusal, looks_like_html, read_refusal
+from .shape import Shape, of_creation
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -74,7 +75,7 @@ class Outcome:
 
     `reason` is a slug for logs and metrics, `message` and `code` are Heffl's own words,
     `field` our input name when Heffl meant exactly one, `wait` the seconds that the key
-    has to rest, `duration` in seconds.
+    has to rest, `duration` in seconds, `shape` what the answer's looks tell, if anything.
     """
 
     verdict: Verdict
@@ -90,6 +91,7 @@ class Outcome:
     remote_date: datetime | None = None
     content_type: str = ""
     duration: float = 0.0
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Reading(Generic[T_co]):
     remote_date: datetime | None = None
     content_type: str = ""
     duration: float = 0.0
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,9 @@ def judge_creation(exchange: Exchange) -> Outcome:
         remote_date=remote_date(exchange.headers),
         content_type=_content_type(exchange),
         duration=exchange.duration,
+        shape=None
+        if exchange.fault or exchange.status is None
+        else of_creation(exchange.status, exchange.body),
     )
 
 

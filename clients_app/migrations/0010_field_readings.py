@@ -6,27 +6,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0009_webhooks_and_tallies'),
+        ("clients_app", "0009_webhooks_and_tallies"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='customfield',
-            name='kind',
-            field=models.CharField(choices=[('text', 'Text'), ('long_text', 'Long text'), ('number', 'Number'), ('date', 'Date'), ('option', 'One option'), ('options', 'Several options'), ('texts', 'Several texts'), ('email', 'Email'), ('phone', 'Phone'), ('link', 'Link'), ('yes_no', 'Yes or no')], max_length=12, verbose_name='kind'),
+            model_name="customfield",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("text", "Text"),
+                    ("long_text", "Long text"),
+                    ("number", "Number"),
+                    ("date", "Date"),
+                    ("option", "One option"),
+                    ("options", "Several options"),
+                    ("texts", "Several texts"),
+                    ("email", "Email"),
+                    ("phone", "Phone"),
+                    ("link", "Link"),
+                    ("yes_no", "Yes or no"),
+                ],
+                max_length=12,
+                verbose_name="kind",
+            ),
         ),
         migrations.CreateModel(
-            name='FieldReading',
+            name="FieldReading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('read_at', models.DateTimeField(null=True)),
-                ('tried_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('problem', models.CharField(blank=True, max_length=200)),
-                ('told', models.JSONField(default=list)),
-                ('drift', models.JSONField(default=list)),
-                ('organisation', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='field_reading', to='clients_app.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("read_at", models.DateTimeField(null=True)),
+                ("tried_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("problem", models.CharField(blank=True, max_length=200)),
+                ("told", models.JSONField(default=list)),
+                ("drift", models.JSONField(default=list)),
+                (
+                    "organisation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="field_reading",
+                        to="clients_app.organisation",
+                    ),
+                ),
             ],
         ),
     ]

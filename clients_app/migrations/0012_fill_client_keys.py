@@ -18,7 +18,9 @@ def fill(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     using = schema_editor.connection.alias
     submissions = apps.get_model("clients_app", "Submission").objects.using(using)
     key_table = apps.get_model("clients_app", "ClientKey")
-    rows = submissions.order_by("pk").values_list("pk", "organisation_id", "type", "answers")
+    rows = submissions.order_by("pk").values_list(
+        "pk", "organisation_id", "type", "answers"
+    )
     last = 0
     while batch := list(rows.filter(pk__gt=last)[:BATCH]):
         last = batch[-1][0]

@@ -20,65 +20,103 @@ def remove(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('clients_app', '0012_fill_client_keys'),
+        ("clients_app", "0012_fill_client_keys"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditSeal',
+            name="AuditSeal",
             fields=[
-                ('position', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_event', models.BigIntegerField()),
-                ('entries', models.JSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('kid', models.CharField(max_length=32)),
-                ('mac', models.CharField(max_length=64)),
+                ("position", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_event", models.BigIntegerField()),
+                ("entries", models.JSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("kid", models.CharField(max_length=32)),
+                ("mac", models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.EmailField(max_length=254)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Administrator'), ('reviewer', 'Reviewer'), ('frontdesk', 'Front desk')], max_length=12)),
-                ('language', models.CharField(max_length=5)),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('sent_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("admin", "Administrator"),
+                            ("reviewer", "Reviewer"),
+                            ("frontdesk", "Front desk"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("language", models.CharField(max_length=5)),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("sent_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.RemoveIndex(
-            model_name='auditevent',
-            name='audit_by_org',
+            model_name="auditevent",
+            name="audit_by_org",
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['organisation_id', '-at', '-id'], name='audit_by_org_at'),
+            model_name="auditevent",
+            index=models.Index(
+                fields=["organisation_id", "-at", "-id"], name="audit_by_org_at"
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(fields=['organisation_id', 'action', '-at', '-id'], name='audit_by_action'),
+            model_name="auditevent",
+            index=models.Index(
+                fields=["organisation_id", "action", "-at", "-id"],
+                name="audit_by_action",
+            ),
         ),
         migrations.AddIndex(
-            model_name='auditevent',
-            index=models.Index(condition=models.Q(('actor_id__isnull', False)), fields=['organisation_id', 'actor_id', '-at', '-id'], name='audit_by_actor'),
+            model_name="auditevent",
+            index=models.Index(
+                condition=models.Q(("actor_id__isnull", False)),
+                fields=["organisation_id", "actor_id", "-at", "-id"],
+                name="audit_by_actor",
+            ),
         ),
         migrations.AddField(
-            model_name='invitation',
-            name='invited_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="invitation",
+            name="invited_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='invitation',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='clients_app.organisation'),
+            model_name="invitation",
+            name="organisation",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="invitations",
+                to="clients_app.organisation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(fields=('organisation', 'email'), name='invitation_once'),
+            model_name="invitation",
+            constraint=models.UniqueConstraint(
+                fields=("organisation", "email"), name="invitation_once"
+            ),
         ),
         migrations.RunPython(install, remove),
     ]

@@ -8,6 +8,8 @@ from clients_app.models.custom_field import (
     FieldReading,
 )
 from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
+from clients_app.models.drift import DriftSign
+from clients_app.models.incident import Digest, Incident, IncidentKind
 from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
     RANK,
@@ -55,9 +57,13 @@ __all__ = [
     "CustomFieldKind",
     "FieldReading",
     "DeliveryAttempt",
+    "Digest",
+    "DriftSign",
     "HeldFor",
     "Hold",
     "HoldReason",
+    "Incident",
+    "IncidentKind",
     "Invitation",
     "KeySlot",
     "Lane",

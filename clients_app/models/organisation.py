@@ -42,6 +42,7 @@ class Organisation(models.Model):
     country = models.CharField(_("country"), max_length=2, default="AE")
     time_zone = models.CharField(max_length=64, default="Asia/Dubai")
     signup_mode = models.CharField(max_length=12, choices=ApprovalMode, blank=True)
+    digest = models.BooleanField(default=True)
     reference_field = models.CharField(max_length=60, blank=True)
     """The custom field of Heffl that carries our reference to a submission; "" for none."""
     form_version = models.PositiveIntegerField(default=1)

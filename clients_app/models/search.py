@@ -320,10 +320,13 @@ def _sqlite_install() -> list[str]:
     ]
 
 
+TRIGGERS = (
+    "submission_search_added",
+    "submission_search_changed",
+    "submission_search_removed",
+)
 _SQLITE_REMOVE = [
-    "DROP TRIGGER IF EXISTS submission_search_added",
-    "DROP TRIGGER IF EXISTS submission_search_changed",
-    "DROP TRIGGER IF EXISTS submission_search_removed",
+    *(f"DROP TRIGGER IF EXISTS {name}" for name in TRIGGERS),
     "DROP TABLE IF EXISTS submission_search",
 ]
 
@@ -361,13 +364,36 @@ _POSTGRESQL_REMOVE = [
 def install(editor: BaseDatabaseSchemaEditor) -> None:
     """Make the search index anew and fill it from the submissions there are.
 
-    On SQLite a migration that rebuilds the submission table drops its triggers: such a
-    migration calls this as its last step.
+    On SQLite a migration that rebuilds the submission table drops its triggers; `mend`
+    sees that they come back.
     """
     remove(editor)
     sqlite = editor.connection.vendor == "sqlite"
     for statement in _sqlite_install() if sqlite else _postgresql_install():
         editor.execute(statement, params=None)
+
+
+def mend(using: str) -> bool:
+    """Put the search index back if its triggers are gone. Returns whether they were.
+
+    Runs after every `migrate`: SQLite rebuilds a table to change it, and its triggers go
+    without a word.
+    """
+    connection = connections[using]
+    if connection.vendor != "sqlite":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM sqlite_master WHERE tbl_name = %s"
+            " AND (type = 'table' OR name LIKE 'submission_search_%%')",
+            [_TABLE],
+        )
+        found = {name for (name,) in cursor.fetchall()}
+    if _TABLE not in found or len(found) == 1 + len(TRIGGERS):
+        return False
+    with connection.schema_editor() as editor:
+        install(editor)
+    return True
 
 
 def remove(editor: BaseDatabaseSchemaEditor) -> None:

@@ -70,7 +70,7 @@ class SignupPage(models.Model):
     @classmethod
     def of(cls, organisation: Organisation) -> SignupPage:
         """Return the organisation's page, or the defaults, unsaved, where it has none."""
-        stored = cls.objects.filter(organisation=organisation).first()
+        stored = cls.objects.filter(organisation=organisation).defer("logo").first()
         page = stored or cls(organisation=organisation)
         page.organisation = organisation
         return page

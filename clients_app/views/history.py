@@ -367,7 +367,7 @@ def submission_detail(
     attempts = list(submission.attempts.order_by("-fence")[: ATTEMPTS_SHOWN + 1])
     person = submission.created_by
     context = _status(submission, member) | {
-        "answers": _answers(submission),
+        "answers": answers_of(submission),
         "attempts": [
             wording.attempt_line(attempt, now) for attempt in attempts[:ATTEMPTS_SHOWN]
         ],
@@ -389,7 +389,7 @@ def _like_this_one(submission: Submission) -> str:
     return f"?{urlencode(asked)}" if asked else ""
 
 
-def _answers(submission: Submission) -> list[tuple[str, str]]:
+def answers_of(submission: Submission) -> list[tuple[str, str]]:
     """Return what was entered, in form order: labels and values."""
     specs = custom_fields.specs_for(submission.organisation)
     answers = dict(submission.answers)

@@ -22,6 +22,7 @@ from clients_app import tally
 from clients_app.models import (
     NEEDS_PERSON,
     WAITING,
+    DriftSign,
     Hold,
     HoldReason,
     Lane,
@@ -38,6 +39,7 @@ COUNTERS = {
     ),
     "looks": ("result", "Looks for unclear clients, by result."),
     "sweeps": ("found", "Rounds of the sweeper, by whether it put something right."),
+    "drift": ("sign", "Answers of Heffl that depart from its specification, by how."),
     "webhooks": ("outcome", "Messages of Heffl taken in, by what they changed."),
 }
 Sample = tuple[dict[str, str], float]
@@ -96,6 +98,12 @@ def _lines(now: datetime) -> Iterator[str]:
     )
     yield from _family(
         "holds", "gauge", "Reasons for which nothing is sent now.", _holds()
+    )
+    yield from _family(
+        "drift_signs",
+        "gauge",
+        "Departures of Heffl's answers from its specification that last.",
+        [({}, DriftSign.objects.filter(standing_since__isnull=False).count())],
     )
     budgets = list(RateBudget.objects.order_by("-last_answer_at", "pk")[:MOST_KEYS])
     yield from _family(

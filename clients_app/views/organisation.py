@@ -28,7 +28,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from clients_app import credentials, organisations, remote_fields, webhooks
+from clients_app import credentials, notices, organisations, remote_fields, webhooks
 from clients_app.delivery import holds
 from clients_app.models import (
     ApiCredential,
@@ -140,6 +140,7 @@ def _heffl_page(
         "form": form,
         "keys": [_shown(key) for key in _held(member)],
         "holds": holds.open_holds(organisation),
+        "changes": notices.changes_for(member),
         "secret_form": WebhookSecretForm(),
         "reference_form": ReferenceForm(instance=organisation),
         "secrets": [_shown_secret(secret) for secret in webhooks.held(organisation)],

@@ -6,6 +6,7 @@ that never was are the same 404.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -14,10 +15,18 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -32,27 +41,47 @@ from clients_app.models import (
     Submission,
 )
 from clients_app.signup import Stage
+from clients_app.views import brand
 
 P = ParamSpec("P")
 TRAP = "extra_details"
 """An input that no person sees. What fills it in is a robot."""
 WAIT = 600
+REST = 30
+"""Seconds after which a tablet begins anew, once it has said thanks."""
+IDLE = 60
+"""Seconds without a touch after which a tablet asks whether anybody is still there."""
+LAST_CALL = 20
+"""Seconds that it then waits for an answer."""
+_REFERENCE = re.compile(r"[0-9A-F]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks: for which page, in which language, in a frame on another site or not."""
+    """Who asks: for which page, in which language, in a frame on another site or not.
+
+    `kiosk`: on a tablet that everybody at the desk uses; `key` is the organisation's own
+    for it, where the address has it.
+    """
 
     organisation: Organisation
     page: SignupPage
     language: str
     framed: bool = False
+    kiosk: bool = False
+    key: str = ""
 
     @property
     def asks_language(self) -> dict[str, str]:
-        """Return the language for an address, where it is not the page's own anyway."""
+        """Return what an address says of the language, where it is not the page's own
+        anyway, and of the tablet."""
         is_default = self.language == self.page.default_language
-        return {} if is_default else {"lang": self.language}
+        return self.tablet | ({} if is_default else {"lang": self.language})
+
+    @property
+    def tablet(self) -> dict[str, str]:
+        """Return what an address says of the tablet."""
+        return {"key": self.key} if self.key else {}
 
 
 PublicView = Callable[Concatenate[HttpRequest, Visitor, P], HttpResponse]
@@ -66,12 +95,12 @@ def _organisation(slug: str, *, closed_too: bool) -> Organisation:
 
 
 def public(
-    *, framed: bool = False, closed_too: bool = False
+    *, framed: bool = False, closed_too: bool = False, kiosk: bool = False
 ) -> Callable[[PublicView[P]], Callable[..., HttpResponse]]:
     """Open a view to everybody; it receives the visitor.
 
     `framed` lets the sites that the organisation names show it in a frame. `closed_too`
-    serves what was sent before the page was closed.
+    serves what was sent before the page was closed. `kiosk` is for the tablet at the desk.
     """
 
     def decorate(view: PublicView[P]) -> Callable[..., HttpResponse]:
@@ -84,7 +113,8 @@ def public(
             page = SignupPage.of(organisation)
             asked = request.GET.get("lang", "")
             language = asked if asked in page.spoken else page.default_language
-            visitor = Visitor(organisation, page, language, framed)
+            key = _key_of(page, request) if kiosk else ""
+            visitor = Visitor(organisation, page, language, framed, kiosk, key)
             with (
                 translation.override(language),
                 timezone.override(organisation.time_zone),
@@ -103,6 +133,16 @@ def public(
         return wrapper
 
     return decorate
+
+
+def _key_of(page: SignupPage, request: HttpRequest) -> str:
+    """Return the tablet's key if the address has the one in force, or "".
+
+    Who has an old one may sign up as everybody may, within what a network may send.
+    """
+    given = request.GET.get("key", "")
+    valid = bool(page.kiosk_key) and constant_time_compare(given, page.kiosk_key)
+    return page.kiosk_key if valid else ""
 
 
 def _is_foreign(request: HttpRequest) -> bool:
@@ -126,16 +166,24 @@ def _let_in_frame(response: HttpResponse, visitor: Visitor) -> None:
         policy["frame-ancestors"] = origins
         response.xframe_options_exempt = True
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if visitor.kiosk:
+        # To stay on the full screen the page shows itself in a frame.
+        policy |= {"manifest-src": "'self'", "frame-src": "'self'"}
+        policy["frame-ancestors"] = "'self'"
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
 
 
 def _shell(visitor: Visitor) -> dict[str, Any]:
     """Return what every public page shows around its content."""
+    slug, page = visitor.organisation.slug, visitor.page
     return {
         "organisation": visitor.organisation,
-        "page": visitor.page,
+        "page": page,
         "framed": visitor.framed,
-        "brand_css": "",
-        "logo_url": "",
+        "brand_css": brand.stylesheet_address(slug, page),
+        "logo_url": brand.logo_address(slug, page),
+        "kiosk": visitor.kiosk,
     }
 
 
@@ -165,6 +213,76 @@ def signup_embed(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     return _form(request, visitor)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@public(kiosk=True)
+def signup_kiosk(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Do the same on a tablet at the desk, which forgets whoever was there before."""
+    return _form(request, visitor)
+
+
+@require_safe
+@public(kiosk=True)
+def signup_kiosk_thanks(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Thank whoever was at the tablet, without saying who it was, and begin anew."""
+    reference = request.GET.get("reference", "")
+    context = _shell(visitor) | {
+        "thanks": visitor.page.text("thanks", visitor.language),
+        "reference": reference if _REFERENCE.fullmatch(reference) else "",
+        "rest": REST,
+        "start": _address("signup-kiosk", visitor, visitor.tablet),
+    }
+    return render(request, "signup/kiosk_thanks.html", context)
+
+
+@require_safe
+@public(kiosk=True)
+def signup_kiosk_app(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Return the manifest with which a tablet keeps the page as an app on its own screen."""
+    icon = {"src": static("favicon.svg"), "sizes": "any", "type": "image/svg+xml"}
+    made = {
+        "name": visitor.organisation.name,
+        "start_url": _address("signup-kiosk", visitor, visitor.tablet),
+        "scope": reverse("signup-kiosk", args=[visitor.organisation.slug]),
+        "display": "fullscreen",
+        "lang": visitor.page.default_language,
+        "icons": [icon],
+    }
+    return JsonResponse(made, content_type="application/manifest+json")
+
+
+def _address(route: str, visitor: Visitor, query: dict[str, str]) -> str:
+    address = reverse(route, args=[visitor.organisation.slug])
+    return address + (f"?{urlencode(query)}" if query else "")
+
+
+def preview(
+    request: HttpRequest, organisation: Organisation, language: str
+) -> HttpResponse:
+    """Return the page as a visitor would get it, open or not, taking nothing in.
+
+    For the organisation's own people: the caller says who they are.
+    """
+    page = SignupPage.of(organisation)
+    spoken = language if language in page.spoken else page.default_language
+    visitor = Visitor(organisation, page, spoken, framed=True)
+    form = SubmissionForm(
+        organisation=organisation, public=True, without=signup.without(page)
+    )
+    context = _shell(visitor) | {
+        "form": form,
+        "token": "preview",
+        "proof": "preview",
+        "trap": TRAP,
+        "preview": True,
+        "languages": _languages(request, visitor),
+        "query": urlencode(visitor.asks_language),
+        "intro": page.text("intro", spoken),
+        "consent": page.text("consent", spoken),
+    }
+    with translation.override(spoken):
+        return render(request, "signup/form.html", context)
+
+
 def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     now = timezone.now()
     organisation, page = visitor.organisation, visitor.page
@@ -180,6 +298,7 @@ def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         organisation=organisation,
         public=True,
         without=signup.without(page),
+        shared=visitor.kiosk,
     )
     token = robots.read_token(request.POST.get("submission_token", ""), organisation)
     sent = signup.already_sent(organisation, token) if token else None
@@ -215,6 +334,7 @@ def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         link=request.build_absolute_uri(
             reverse("signup-receipt", args=[organisation.slug, "x"])
         ).removesuffix("x/"),
+        kiosk=visitor.key,
     )
     try:
         submission = signup.accept(
@@ -244,6 +364,7 @@ def _empty_form(visitor: Visitor, initial: dict[str, Any]) -> SubmissionForm:
         initial=initial,
         public=True,
         without=signup.without(visitor.page),
+        shared=visitor.kiosk,
     )
 
 
@@ -276,15 +397,33 @@ def _asked(
         "intro": page.text("intro", visitor.language),
         "consent": page.text("consent", visitor.language),
     }
+    if visitor.kiosk:
+        context |= {
+            "start": _address("signup-kiosk", visitor, visitor.tablet),
+            "app": _address("signup-kiosk-app", visitor, visitor.tablet),
+            "idle": IDLE,
+            "rest": LAST_CALL,
+        }
     return render(request, "signup/form.html", context, status=status)
 
 
 def _to_receipt(visitor: Visitor, submission: Submission) -> HttpResponse:
+    if visitor.kiosk:
+        # The next one at the tablet must not find a way to this signup.
+        said = visitor.asks_language | {"reference": reference_of(submission)}
+        return HttpResponseRedirect(
+            _address("signup-kiosk-thanks", visitor, said), status=303
+        )
     route = "signup-embed-receipt" if visitor.framed else "signup-receipt"
     address = reverse(route, args=[visitor.organisation.slug, submission.receipt])
     query = urlencode(visitor.asks_language)
     # 303, not 302: whatever was posted, a browser now asks with GET.
     return HttpResponseRedirect(address + (f"?{query}" if query else ""), status=303)
+
+
+def reference_of(submission: Submission) -> str:
+    """Return what a visitor can name when they ask: too little to open their page with."""
+    return submission.receipt[:8].upper()
 
 
 def _own(visitor: Visitor, receipt: str) -> Submission:
@@ -329,7 +468,7 @@ def _receipt(request: HttpRequest, visitor: Visitor, receipt: str) -> HttpRespon
     context = _shell(visitor) | {
         "stage": stage.value,
         "submission": submission,
-        "reference": submission.receipt[:8].upper(),
+        "reference": reference_of(submission),
         "number": submission.number if page.shows_number else "",
         "reason": submission.closed_reason if refused else "",
         "field": _label(submission) if stage is Stage.CORRECT else "",

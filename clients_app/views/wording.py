@@ -15,6 +15,7 @@ from clients_app.delivery.holds import open_holds
 from clients_app.delivery.outbox import look_alike_open
 from clients_app.heffl.contract import ClientType, fields_for
 from clients_app.heffl.outcome import Verdict
+from clients_app.heffl.refusal import Known, meaning_of
 from clients_app.models import (
     ApiCredential,
     DeliveryAttempt,
@@ -25,6 +26,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.notices import in_about
 
 MANY_AHEAD = 10
 COUNT_AHEAD = 3_000
@@ -165,6 +167,33 @@ def _needs_fix(submission: Submission) -> Explanation:
     )
 
 
+def plain_refusal(submission: Submission) -> str:
+    """Say what a known message of Heffl means for whoever corrects it; "" for others."""
+    if submission.status != Status.NEEDS_FIX:
+        return ""
+    field = label_of(submission, submission.problem_field) or _("an answer")
+    known = {
+        Known.TAKEN: _(
+            "Heffl seems to have this client already. Look at those that were found "
+            "before you send it again."
+        ),
+        Known.MISSING: _("Heffl wants {field} filled in."),
+        Known.TOO_LONG: _("Heffl takes only a shorter text for {field}."),
+        Known.INVALID: _("Heffl cannot read {field} as it stands."),
+    }
+    meaning = meaning_of(submission.message)
+    return known[meaning].format(field=field) if meaning else ""
+
+
+def refusal_label(problem: str) -> str:
+    """Return a few words for a refusal that names no field."""
+    return {
+        "payload": _("The form has changed"),
+        "firewall": _("Turned away by a firewall"),
+        "conflict": _("There already"),
+    }.get(problem) or _("No field named")
+
+
 def label_of(submission: Submission, name: str) -> str:
     """Return the label of a field by its input name; "" for none, the name if unknown."""
     if not name:
@@ -259,10 +288,10 @@ def _queued(submission: Submission, now: datetime) -> Explanation:
             "Heffl could not be reached. This client is saved; we will try again {when}. "
             "You do not need to do anything."
         )
-        return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+        return Explanation(_("Waiting to be sent."), words.format(when=in_about(wait)))
     if wait > SOON:
         words = _("Heffl asked us to wait. This client will be sent {when}.")
-        return Explanation(_("Waiting to be sent."), words.format(when=_in_about(wait)))
+        return Explanation(_("Waiting to be sent."), words.format(when=in_about(wait)))
     sharing = ApiCredential.objects.current().filter(
         fingerprint__in=keys.values("fingerprint")
     )
@@ -297,22 +326,9 @@ def _behind_others(submission: Submission) -> Explanation:
         )
         % {"count": ahead},
         _("Heffl takes {calls} in {period} seconds, so it will be sent {when}.").format(
-            calls=calls, period=round(period), when=_in_about(ahead * period / calls)
+            calls=calls, period=round(period), when=in_about(ahead * period / calls)
         ),
     )
-
-
-def _in_about(seconds: float) -> str:
-    if seconds < 90:
-        count = max(1, round(seconds))
-        words = ngettext("in about %d second", "in about %d seconds", count)
-    elif seconds < 90 * 60:
-        count = round(seconds / 60)
-        words = ngettext("in about %d minute", "in about %d minutes", count)
-    else:
-        count = round(seconds / 3600)
-        words = ngettext("in about %d hour", "in about %d hours", count)
-    return words % count
 
 
 @dataclass(frozen=True)

@@ -599,3 +599,49 @@ def test_who_left_an_address_is_to_be_written_to(visitor, organisation):
     mail = SignupMail.objects.get()
     receipt = mail.submission.receipt
     assert mail.link == f"http://testserver/s/al-noor/r/{receipt}/?lang=en"
+
+
+def test_a_tablet_is_counted_by_itself_and_not_taken_for_a_robot(
+    visitor, organisation, page, monkeypatch
+):
+    monkeypatch.setattr(robots, "NETWORK", robots.Limit(window=600, odd=1, most=2))
+    monkeypatch.setattr(robots, "KIOSK", robots.Limit(window=600, odd=4, most=4))
+    page.kiosk_key = "k" * 22
+    page.save()
+    kiosk = f"{PAGE}kiosk/"
+
+    with_key = [
+        visitor.post(f"{kiosk}?key={page.kiosk_key}", company(organisation))
+        for _ in range(5)
+    ]
+    without = [
+        visitor.post(f"{kiosk}?key={key}", company(organisation))
+        for key in ("old", "", "old")
+    ]
+
+    assert [answer.status_code for answer in with_key] == [303, 303, 303, 303, 429]
+    assert [answer.status_code for answer in without] == [303, 303, 429]
+    assert with_key[0].url.startswith(f"{kiosk}thanks/?key=kkkk")
+    assert Submission.objects.filter(held_for=[]).count() == 5
+    assert not any(
+        row.receipt in answer.url
+        for row in Submission.objects.all()
+        for answer in (*with_key[:4], *without[:2])
+    )
+
+
+def test_the_tablet_begins_anew_where_it_began(visitor, organisation, page):
+    page.kiosk_key = "k" * 22
+    page.save()
+    start = f"{PAGE}kiosk/?key={page.kiosk_key}"
+
+    asked = visitor.get(f"{start}&lang=ar")
+    thanks = visitor.get(f"{PAGE}kiosk/thanks/?key={page.kiosk_key}&reference=<b>")
+    app = visitor.get(f"{PAGE}kiosk/app.webmanifest?key={page.kiosk_key}")
+
+    assert f'data-start="{start}"' in asked.content.decode()
+    assert asked.headers["Cache-Control"] == "no-store"
+    assert f'content="30;url={start}"' in thanks.content.decode()
+    assert "<b>" not in thanks.content.decode()
+    assert app.json()["start_url"] == start
+    assert app.json()["display"] == "fullscreen"

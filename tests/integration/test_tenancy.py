@@ -35,6 +35,7 @@ ORDER = [Role.FRONTDESK, Role.REVIEWER, Role.ADMIN, Role.OWNER]
 
 # Pages of an organisation, and the least role that may open each.
 OF_AN_ORGANISATION = {
+    "o/<slug:slug>/balance/": Role.REVIEWER,
     "o/<slug:slug>/clients/": Role.FRONTDESK,
     "o/<slug:slug>/clients/export.csv": Role.FRONTDESK,
     "o/<slug:slug>/clients/matches/": Role.FRONTDESK,
@@ -45,6 +46,11 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/clients/<uuid:uuid>/link/": Role.REVIEWER,
     "o/<slug:slug>/clients/<uuid:uuid>/send-again/": Role.REVIEWER,
     "o/<slug:slug>/clients/<uuid:uuid>/status/": Role.FRONTDESK,
+    "o/<slug:slug>/overview/": Role.REVIEWER,
+    "o/<slug:slug>/review/": Role.REVIEWER,
+    "o/<slug:slug>/review/<uuid:uuid>/": Role.REVIEWER,
+    "o/<slug:slug>/review/decide/": Role.REVIEWER,
+    "o/<slug:slug>/review/reject/": Role.REVIEWER,
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
@@ -52,6 +58,11 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
+    "o/<slug:slug>/settings/signup/": Role.ADMIN,
+    "o/<slug:slug>/settings/signup/kiosk/": Role.ADMIN,
+    "o/<slug:slug>/settings/signup/poster/": Role.ADMIN,
+    "o/<slug:slug>/settings/signup/preview/": Role.ADMIN,
+    "o/<slug:slug>/settings/signup/qr.svg": Role.ADMIN,
     "o/<slug:slug>/settings/members/": Role.ADMIN,
     "o/<slug:slug>/settings/members/<int:person>/": Role.ADMIN,
     "o/<slug:slug>/audit/": Role.ADMIN,
@@ -71,7 +82,12 @@ PUBLIC = {
     "invitation/<str:token>/",
     "s/<slug:slug>/",
     "s/<slug:slug>/embed/",
+    "s/<slug:slug>/brand.<slug:digest>.css",
     "s/<slug:slug>/embed/r/<slug:receipt>/",
+    "s/<slug:slug>/kiosk/",
+    "s/<slug:slug>/kiosk/app.webmanifest",
+    "s/<slug:slug>/kiosk/thanks/",
+    "s/<slug:slug>/logo.<slug:digest>.png",
     "s/<slug:slug>/r/<slug:receipt>/",
     "s/<slug:slug>/r/<slug:receipt>/correct/",
 }
@@ -116,6 +132,7 @@ PARTS: dict[str, Any] = {
     "person": lambda scene: scene.member.pk,
     "token": lambda scene: "no-such-token",
     "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
+    "digest": lambda scene: "ab" * 8,
 }
 # Tables that a look at a page may touch: counts of tries, what is noted about it, and the
 # asker's own row (when they last signed in, what they prefer).

@@ -16,23 +16,33 @@ from django.db.migrations.executor import MigrationExecutor
 
 from clients_app import (
     audit_chain,
+    digest,
+    drift,
+    incidents,
     organisations,
     remote_fields,
     signup_mail,
     tally,
     webhooks,
 )
-from clients_app.delivery.engine import Engine, drain_once
+from clients_app.delivery.engine import Engine, drain_once, seldom
 from clients_app.models import ApiCredential
 
 log = logging.getLogger("portal.worker")
 CHORES = (
     signup_mail.send_due,
-    signup_mail.tidy,
+    drift.write,
     tally.write,
-    webhooks.prune,
-    remote_fields.look_daily,
     audit_chain.seal_due,
+    incidents.send_due,
+    digest.send_due,
+    seldom(15, incidents.watch),
+    seldom(15, incidents.watch_drift),
+    seldom(60, digest.prepare),
+    seldom(60, remote_fields.look_daily),
+    seldom(600, signup_mail.tidy),
+    seldom(600, webhooks.prune),
+    seldom(3600, drift.forget),
 )
 
 

@@ -1,0 +1,16 @@
+"""Tags that the pages of an organisation share."""
+
+from __future__ import annotations
+
+from django import template
+
+from clients_app import notices
+from clients_app.models import Membership
+
+register = template.Library()
+
+
+@register.inclusion_tag("_components/notices.html")
+def notices_of(member: Membership) -> dict[str, object]:
+    """Show what stands in the way of this member's organisation now."""
+    return {"member": member, "notices": notices.notices_for(member)}

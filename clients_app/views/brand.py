@@ -1,0 +1,75 @@
+"""An organisation's colour and logo, under addresses that change with what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.views.decorators.http import require_safe
+
+from clients_app import colours
+from clients_app.models import SignupPage
+
+FOR_A_YEAR = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=1_000)
+def _stylesheet(accent: str) -> tuple[str, str]:
+    """Return a colour's style sheet and what its address ends with."""
+    sheet = colours.stylesheet(accent)
+    return sheet, hashlib.sha256(sheet.encode()).hexdigest()[:16]
+
+
+def stylesheet_address(slug: str, page: SignupPage) -> str:
+    """Return where a page's colours are, or "" when they are ours anyway."""
+    if page.accent == colours.DEFAULT:
+        return ""
+    return reverse("signup-brand", args=[slug, _stylesheet(page.accent)[1]])
+
+
+def logo_address(slug: str, page: SignupPage) -> str:
+    """Return where a page's logo is, or "" when it has none."""
+    return reverse("signup-logo", args=[slug, page.logo_hash]) if page.logo_hash else ""
+
+
+def _page(slug: str) -> SignupPage:
+    page = SignupPage.objects.filter(organisation__slug=slug).first()
+    if page is None:
+        raise Http404
+    return page
+
+
+@require_safe
+def signup_brand(request: HttpRequest, slug: str, digest: str) -> HttpResponseBase:
+    """Serve the colours of one page."""
+    sheet, own = _stylesheet(_page(slug).accent)
+    if digest != own:
+        raise Http404
+    return _kept(request, sheet.encode(), "text/css; charset=utf-8", digest)
+
+
+@require_safe
+def signup_logo(request: HttpRequest, slug: str, digest: str) -> HttpResponseBase:
+    """Serve the logo of one page."""
+    page = _page(slug)
+    if not page.logo or digest != page.logo_hash:
+        raise Http404
+    return _kept(request, bytes(page.logo), "image/png", digest)
+
+
+def _kept(
+    request: HttpRequest, content: bytes, content_type: str, digest: str
+) -> HttpResponseBase:
+    """Return a file that never changes under its address."""
+    response = HttpResponse(content, content_type=content_type)
+    etag = f'"{digest}"'
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = FOR_A_YEAR
+    # A page in a sandboxed frame counts as foreign, and these hold nothing secret.
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    kept = get_conditional_response(request, etag=etag, response=response)
+    return kept if isinstance(kept, HttpResponseBase) else response

@@ -1,0 +1,246 @@
+"""Crash points: a delivery killed, failed or frozen at its every system call.
+
+strace attaches to a worker that is about to make one delivery and sends SIGKILL at the n-th
+call of a kind, makes it fail with ENOSPC or EIO, or stops the process there for longer than
+its deadline. The next delivery finds what it left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from django.db import connection
+
+from clients_app.models import ApiCredential, Status, Submission
+from tests.soak.ground import Ground
+from tests.soak.nursery import Nursery, wait_gone
+from tests.soak.report import Result
+
+KILLED_AT = ("connect", "sendto", "recvfrom", "fdatasync", "fsync", "pwrite64")
+FAILED_AT = (
+    ("pwrite64", "error=ENOSPC"),
+    ("fdatasync", "error=EIO"),
+    ("fsync", "error=EIO"),
+    ("sendto", "error=EIO"),
+    ("recvfrom", "error=EIO"),
+)
+STOPPED_AT = ("connect", "sendto", "recvfrom")
+# The real ones are 30 s: a process that is stopped has to outsleep them.
+TIMEOUTS = '{"connect": 0.5, "read": 0.6, "total": 0.8}'
+STOPPED_FOR = 1.0
+
+
+class Traced:
+    """One delivery under strace, let go once strace is there."""
+
+    def __init__(
+        self,
+        nursery: Nursery,
+        key: str,
+        log: Path,
+        *rules: str,
+        job: tuple[str, ...] = (),
+    ) -> None:
+        self.pid = nursery.spawn(*(job or ("one", key)))
+        log.unlink(missing_ok=True)
+        self._strace = subprocess.Popen(
+            ["strace", "-f", "-qq", "-y", "-s", "300", "-p", str(self.pid)]
+            + ["-o", str(log), *rules],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        status = Path(f"/proc/{self.pid}/status")
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                if re.search(r"TracerPid:\t[1-9]", status.read_text()):
+                    break
+            time.sleep(0.002)
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def end(self, seconds: float = 10.0) -> bool:
+        """Wait until it is over; False when it had to be killed."""
+        ended = wait_gone(self.pid, seconds)
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        try:
+            self._strace.wait(5)
+        except subprocess.TimeoutExpired:
+            self._strace.kill()
+            self._strace.wait()
+        return ended
+
+
+def calls_of(log: Path) -> dict[str, int]:
+    """Return how often each system call was made, as strace logged them."""
+    counts: dict[str, int] = {}
+    for line in log.read_text(errors="replace").splitlines():
+        found = re.match(r"(?:\d+ +)?(\w+)\(", line)
+        if found:
+            counts[found[1]] = counts.get(found[1], 0) + 1
+    return counts
+
+
+def _names_of_posts(log: Path) -> list[int]:
+    """Return which of the sendto calls carried the POST, counted from 1."""
+    found, count = [], 0
+    for line in log.read_text(errors="replace").splitlines():
+        if " sendto(" in line or line.startswith("sendto("):
+            count += 1
+            if "POST /" in line:
+                found.append(count)
+    return found
+
+
+def available() -> str:
+    """Return "" when strace can be used here, else why not."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    tried = subprocess.run(
+        ["strace", "-o", os.devnull, "true"], check=False, capture_output=True
+    )
+    return "" if tried.returncode == 0 else "strace may not trace here"
+
+
+def run(ground: Ground) -> Result:
+    """Try every point (in short: some), and count."""
+    why_not = available()
+    if why_not:
+        result = Result("crash", connection.vendor)
+        result.notes.append(f"left out: {why_not}")
+        return result
+    where = ground.organisation("crash")
+    (key,) = ApiCredential.objects.values_list("fingerprint", flat=True)
+    log = ground.folder / "strace.log"
+    bad: list[str] = []
+    points = 0
+    frozen_twice = 0
+    number = 0
+
+    def enter(what: str) -> str:
+        nonlocal number
+        number += 1
+        name = f"{number} {what}"
+        ground.enter(where, name)
+        return name
+
+    def finish(what: str) -> None:
+        time.sleep(0.01)  # the stand-in may still be at it
+        if not ground.recover():
+            bad.append(f"stuck after {what}")
+
+    with ground.nursery(SOAK_TIMEOUTS=TIMEOUTS) as nursery:
+        kinds = sorted({*KILLED_AT, *STOPPED_AT})
+        enter("counted")
+        trace = "trace=" + ",".join(kinds)
+        Traced(nursery, key, log, "-e", trace).end()
+        counts = calls_of(log)
+        posts = _names_of_posts(log)
+        finish("nothing")
+        plan = [
+            (kind, n, "signal=SIGKILL")
+            for kind in KILLED_AT
+            for n in range(1, counts.get(kind, 0) + 1)
+        ]
+        plan += [
+            (kind, n, error)
+            for kind, error in FAILED_AT
+            for n in range(1, counts.get(kind, 0) + 1)
+            # A send to PostgreSQL that only seems to fail leaves both ends waiting.
+            if connection.vendor == "sqlite" or kind != "sendto" or n in posts
+        ]
+        for kind, n, what in plan[::16] if ground.short else plan:
+            points += 1
+            enter(f"{what} {kind} {n}")
+            inject = f"inject={kind}:{what}:when={n}"
+            Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject).end(6.0)
+            finish(inject)
+        stops = [
+            (kind, n) for kind in STOPPED_AT for n in range(1, counts.get(kind, 0) + 1)
+        ]
+        if len(stops) > 60:  # PostgreSQL: every other call is about its own connection
+            stops = stops[::2] + [("sendto", n) for n in posts]
+        for kind, n in stops[::20] if ground.short else stops:
+            points += 1
+            name = enter(f"SIGSTOP {kind} {n}")
+            inject = f"inject={kind}:signal=SIGSTOP:when={n}"
+            traced = Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject)
+            time.sleep(STOPPED_FOR)
+            if connection.vendor == "sqlite" or not _holds_a_lock(traced.pid):
+                finish(inject)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(traced.pid, signal.SIGCONT)
+            traced.end(6.0)
+            finish(inject)
+            times = ground.control.creates_per_name("crash").get(name, 0)
+            if times > 1 and kind == "sendto" and n in posts:
+                frozen_twice += times - 1
+    result = ground.count("crash")
+    result.points = points
+    result.faults += bad
+    if frozen_twice > 1:
+        result.faults.append(f"{frozen_twice} duplicates of frozen processes")
+    result.duplicates -= min(frozen_twice, 1)
+    result.p50 = result.p95 = result.p99 = result.settled_median = None
+    _check_files(result)
+    result.notes.append(
+        f"one delivery makes {counts}; killed, failed or frozen at each; "
+        f"twice because frozen between the last check and the first byte: {frozen_twice}"
+    )
+    _control(ground, result, where.slug, log)
+    return result
+
+
+def _holds_a_lock(_pid: int) -> bool:
+    """Say whether a stopped process may sit on a row that recovery would wait for."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+            " AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _check_files(result: Result) -> None:
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA integrity_check")
+        answer = cursor.fetchone()[0]
+    if answer != "ok":
+        result.faults.append(f"integrity_check: {answer}")
+
+
+def _control(ground: Ground, result: Result, slug: str, log: Path) -> None:
+    """Kill at the answer's first byte, then queue again without a look."""
+    ground.clear()
+    where = ground.organisation("control")
+    (key,) = ApiCredential.objects.values_list("fingerprint", flat=True)
+    with ground.nursery(SOAK_TIMEOUTS=TIMEOUTS) as nursery:
+        ground.enter(where, "first")
+        Traced(nursery, key, log, "-e", "trace=sendto,recvfrom").end()
+        lines = [
+            line
+            for line in log.read_text(errors="replace").splitlines()
+            if re.search(r"\b(sendto|recvfrom)\(", line)
+        ]
+        post = next(n for n, line in enumerate(lines) if "POST /" in line)
+        before = sum("recvfrom(" in line for line in lines[:post])
+        ground.enter(where, "second")
+        inject = f"inject=recvfrom:signal=SIGKILL:when={before + 1}"
+        Traced(nursery, key, log, "-e", "trace=recvfrom", "-e", inject).end()
+    time.sleep(0.2)
+    Submission.objects.filter(status=Status.SENDING).update(
+        status=Status.QUEUED, lease_until=None
+    )
+    ground.recover()
+    result.control("the dead are sent again", ground.count("crash").duplicates > 0)
