@@ -21,6 +21,19 @@ from heffl_portal.startup import StartupError
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("PORTAL_VAR_DIR") or BASE_DIR / "var").absolute()
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]", ".localhost"}
+# A machine that vanishes in the middle of a transaction must not keep its locks until the
+# server notices by itself, which takes hours; nor may a thread wait that long for a server.
+GONE_SOON = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
+    "options": (
+        "-c idle_in_transaction_session_timeout=60000 -c tcp_user_timeout=40000 "
+        "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+    ),
+}
 HINTS = {
     "SECRET_KEY": "a long random text; `make run` makes one in var/secret_key",
     "PORTAL_KEYRING": "the key ring; docs/operations.md says how to make the first",
@@ -107,7 +120,9 @@ def _database(text: str) -> dict[str, Any]:
         }
     elif engine.endswith("postgresql"):
         config["CONN_HEALTH_CHECKS"] = True
-        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+        options = {**GONE_SOON, **config.setdefault("OPTIONS", {})}
+        options["options"] = f"{options['options']} {os.environ.get('PGOPTIONS', '')}"
+        config["OPTIONS"] = options
     else:
         raise ValueError("must begin with sqlite:// or postgresql://")
     return config

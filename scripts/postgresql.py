@@ -86,14 +86,15 @@ def _identity() -> dict[str, Any]:
 class Server:
     """A server of its own in a temporary directory; `url` leads to its first database.
 
-    `listen` is an address for connections over the network, besides the socket.
+    With a `port` it also listens for its neighbours on the network.
     """
 
-    def __init__(self, programs: Path, home: Path, listen: str = "") -> None:
+    def __init__(self, programs: Path, home: Path, port: int | None = None) -> None:
         self.home = home
-        self.url = f"postgresql://portal@{quote(str(home), safe='')}/postgres"
+        place = quote(str(home), safe="") + (f":{port}" if port else "")
+        self.url = f"postgresql://portal@{place}/postgres"
         self._programs = programs
-        self._listen = listen
+        self._port = port
         identity = _identity()
         if identity:
             os.chown(home, identity["user"], identity["group"])
@@ -114,7 +115,7 @@ class Server:
             [*initdb, "--locale=C.UTF-8"], check=False, **self._quiet
         ).returncode:
             subprocess.run(initdb, check=True, **self._quiet)
-        if self._listen:
+        if self._port:
             with (self.home / "data" / "pg_hba.conf").open("a") as rules:
                 rules.write("host all portal samenet trust\n")
 
@@ -122,7 +123,8 @@ class Server:
         """Start it and wait until it answers. Raises OSError."""
         self._process = subprocess.Popen(
             [f"{self._programs}/postgres", "-D", str(self.home / "data")]
-            + ["-k", str(self.home), "-c", f"listen_addresses={self._listen}"],
+            + ["-k", str(self.home), "-p", str(self._port or 5432)]
+            + ["-c", f"listen_addresses={'*' if self._port else ''}"],
             start_new_session=True,
             **self._quiet,
         )
@@ -140,10 +142,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(programs: Path, listen: str = "") -> Iterator[Server]:
+def server(programs: Path, port: int | None = None) -> Iterator[Server]:
     """Run a server of its own in a temporary directory, and remove it afterwards."""
     home = Path(tempfile.mkdtemp(prefix="portal-pg-", dir="/tmp"))  # noqa: S108 - a short path for its socket
-    running = Server(programs, home, listen)
+    running = Server(programs, home, port)
     try:
         running.make()
         running.start()

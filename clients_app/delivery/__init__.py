@@ -18,5 +18,5 @@ backup is restored without `after_restore`.
     REJECTED and DROPPED are final and decided by a person, with a reason.
 
 Modules, each importing only from those after it: engine (threads and housekeeping), relay
-and reconcile (the only ones that call Heffl), outbox, holds, wakeups, rate_limit, timing.
+and reconcile (the only ones that call Heffl), outbox, holds, wakeups, rate_limit, clock, timing.
 """

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from clients_app.delivery.clock import database_ahead
 from clients_app.heffl.outcome import RateInfo
 from clients_app.models import ApiCredential, Lane, Organisation, RateBudget
 
@@ -58,7 +59,8 @@ def next_allowed(budget: RateBudget, use: Use, now: datetime) -> datetime:
         return budget.paused_until
     limit, period = _limits(budget)
     window = period + JITTER
-    clock = now.timestamp()
+    ahead = database_ahead()
+    clock = now.timestamp() + ahead
     recent = sorted(
         called for called in budget.recent if clock - window < called <= clock + window
     )
@@ -71,7 +73,8 @@ def next_allowed(budget: RateBudget, use: Use, now: datetime) -> datetime:
         earliest = max(earliest, recent[-1] + gap)
     if earliest <= clock:
         return now
-    return datetime.fromtimestamp(earliest, UTC) + timedelta(milliseconds=1)
+    allowed = datetime.fromtimestamp(earliest - ahead, UTC)
+    return allowed + timedelta(milliseconds=1)
 
 
 def next_for(organisation: Organisation, use: Use, now: datetime) -> datetime:
@@ -99,7 +102,7 @@ def take(budget: RateBudget, use: Use, now: datetime) -> datetime | None:
 
 def _book(budget: RateBudget, now: datetime) -> None:
     _, period = _limits(budget)
-    clock = now.timestamp()
+    clock = now.timestamp() + database_ahead()
     kept = [called for called in budget.recent if clock - called < period + JITTER]
     budget.recent = [*kept, round(clock, 3)]
 

@@ -49,7 +49,8 @@ class DeliveryAttempt(models.Model):
 class RateBudget(models.Model):
     """The calls one API key has left, shared by every worker on every machine.
 
-    `recent` holds the start times (epoch seconds) of the calls inside the window.
+    `recent` holds the start times (epoch seconds, by the database's clock) of the calls
+    inside the window.
     """
 
     fingerprint = models.CharField(max_length=64, unique=True)

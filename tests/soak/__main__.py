@@ -30,6 +30,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks._stage import free_port
 from scripts import postgresql
 from tests.soak.report import Result, keep, kept, table
 
@@ -75,15 +76,15 @@ def play(suite: str, database: str, *, short: bool) -> Result:
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="portal-soak-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        stack.callback(_show_faults, folder / "workers.log")
+        stack.callback(_show_faults, folder)
         running = None
         url = f"sqlite:///{folder}/portal.sqlite3"
         if database == "postgresql":
             programs = postgresql.binaries()
             if programs is None:
                 raise OSError("PostgreSQL is not installed")
-            listen = "*" if suite == "hosts" else ""
-            running = stack.enter_context(postgresql.server(programs, listen))
+            port = free_port() if suite == "hosts" else None
+            running = stack.enter_context(postgresql.server(programs, port))
             url = running.url
         prepare(folder, url)
         import django
@@ -96,7 +97,8 @@ def play(suite: str, database: str, *, short: bool) -> Result:
 
         call_command("migrate", verbosity=0)
         module = importlib.import_module(f"tests.soak.{suite}")
-        with ground(folder, short=short) as stage:
+        host = "0.0.0.0" if suite == "hosts" else "127.0.0.1"  # noqa: S104 - machines of the test
+        with ground(folder, short=short, host=host) as stage:
             stage.server = running
             result: Result = module.run(stage)
         connections.close_all()
@@ -106,11 +108,12 @@ def play(suite: str, database: str, *, short: bool) -> Result:
     return result
 
 
-def _show_faults(log: Path) -> None:
-    """Copy what workers wrote besides their log lines, such as tracebacks."""
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    odd = [line for line in lines if not line.startswith("{")]
-    sys.stderr.write("\n".join(odd[-200:]) + "\n")
+def _show_faults(folder: Path) -> None:
+    """Copy what workers and web servers wrote besides their log lines, as tracebacks are."""
+    for log in [folder / "workers.log", *folder.rglob("web.log")]:
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        odd = [line for line in lines if not line.startswith("{")]
+        sys.stderr.write("\n".join(odd[-200:]) + "\n")
 
 
 def child(suite: str, database: str, short: bool, answer: Path) -> int:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,10 +28,12 @@ PR_SET_PDEATHSIG = 1
 class Nursery:
     """The nursery as seen from the suite that uses it."""
 
-    def __init__(self, log: Path, **environment: str) -> None:
+    def __init__(
+        self, log: Path, before: Sequence[str] = (), **environment: str
+    ) -> None:
         self._log = log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.soak.nursery"],
+            [*before, sys.executable, "-m", "tests.soak.nursery"],
             cwd=ROOT,
             env={
                 **os.environ,

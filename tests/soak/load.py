@@ -1,0 +1,143 @@
+"""Load: many people at once through the real pages, with the worker beside them."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections import Counter
+
+from django.db import connection
+from django.urls import reverse
+
+from benchmarks._stage import free_port, wait_for_port
+from tests.fleet import database_url
+from tests.soak.ground import Ground
+from tests.soak.report import Result, percentile
+from tests.soak.visitor import Visitor, members, web
+
+DESKS = 16
+BROWSING = 20
+POST_LIMIT, PAGE_LIMIT = 0.3, 0.4
+
+
+class Crowd:
+    """People who enter clients from one list of wishes, and people who browse."""
+
+    def __init__(self, ground: Ground, slug: str, port: int) -> None:
+        people = members(slug, DESKS + BROWSING)
+        self._form = reverse("submission-create", args=[slug])
+        self._history = reverse("submission-list", args=[slug])
+        self._desks = [Visitor(u, slug, "127.0.0.1", port) for u in people[:DESKS]]
+        self._others = [Visitor(u, slug, "127.0.0.1", port) for u in people[DESKS:]]
+        self._ground, self._slug = ground, slug
+        self.wishes: queue.Queue[str] = queue.Queue()
+        self.statuses: Counter[int] = Counter()
+        self.posts: list[float] = []
+        self.pages: list[float] = []
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=work, args=(who,), daemon=True)
+            for work, group in (
+                (self._enter, self._desks),
+                (self._browse, self._others),
+            )
+            for who in group
+        ]
+
+    def __enter__(self) -> Crowd:
+        for desk in self._desks:
+            desk.find_form(self._form)
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        until = time.monotonic() + 60
+        while not self.wishes.empty() and time.monotonic() < until:
+            time.sleep(0.05)
+        self._over.set()
+        for thread in self._threads:
+            thread.join(25)
+
+    def _enter(self, desk: Visitor) -> None:
+        while not self._over.is_set():
+            try:
+                name = self.wishes.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            token = f"load-{name}".replace(" ", "-")
+            status, seconds = desk.enter(name, token)
+            with self._lock:
+                self.statuses[status] += 1
+                self.posts.append(seconds)
+                if status == 303:
+                    self._ground.accepted[token] = (self._slug, name)
+
+    def _browse(self, visitor: Visitor) -> None:
+        dice = random.Random(id(visitor))
+        paths = (self._history, f"{self._history}?q=client", self._form)
+        while not self._over.wait(dice.uniform(0.5, 3.5)):
+            status, seconds = visitor.look(dice.choice(paths))
+            with self._lock:
+                self.statuses[status] += 1
+                self.pages.append(seconds)
+
+
+def run(ground: Ground) -> Result:
+    """Let them in at a steady pace with one burst, then wait for all numbers."""
+    seconds, pace, burst = (5, 5, 20) if ground.short else (300, 30, 200)
+    ground.control.set(latency=0.05)
+    ground.organisation("load")
+    port = free_port()
+    server = web(
+        port,
+        ground.folder / "web.log",
+        DATABASE_URL=database_url(),
+        HEFFL_API_URL=ground.api_url,
+    )
+    try:
+        wait_for_port(port, 60)
+        with ground.nursery() as nursery:
+            nursery.spawn("worker", 8)
+            with Crowd(ground, "load", port) as crowd:
+                began, entered = time.monotonic(), 0
+                for tick in range(seconds * pace):
+                    time.sleep(max(0.0, began + tick / pace - time.monotonic()))
+                    extra = burst if tick == seconds * pace // 2 else 0
+                    for _ in range(1 + extra):
+                        crowd.wishes.put(f"Client {entered}")
+                        entered += 1
+            settled = ground.settle(120)
+    finally:
+        server.terminate()
+        server.wait(30)
+    result = ground.count("load")
+    _judge(result, crowd, entered, settled, short=ground.short)
+    result.notes.append(
+        f"{pace}/s for {seconds} s and a burst of {burst}, {BROWSING} browsing"
+    )
+    return result
+
+
+def _judge(
+    result: Result, crowd: Crowd, entered: int, settled: bool, *, short: bool
+) -> None:
+    failed = sum(n for status, n in crowd.statuses.items() if not 200 <= status < 500)
+    post, page = percentile(crowd.posts, 0.95), percentile(crowd.pages, 0.95)
+    result.notes.append(
+        f"{len(crowd.posts)} forms, p95 {(post or 0) * 1000:.0f} ms; {len(crowd.pages)} "
+        f"pages, p95 {(page or 0) * 1000:.0f} ms; {failed} answers of 5xx or none"
+    )
+    if failed:
+        result.faults.append(f"{failed} answers of 5xx or none")
+    if result.accepted != entered:
+        result.faults.append(f"{entered - result.accepted} of {entered} not taken in")
+    if not settled:
+        result.faults.append("not everything settled in time")
+    if not short and (post or 0) > POST_LIMIT:
+        result.faults.append(f"forms took {post} s at p95 on {connection.vendor}")
+    if not short and (page or 0) > PAGE_LIMIT:
+        result.faults.append(f"pages took {page} s at p95 on {connection.vendor}")
