@@ -17,7 +17,7 @@ from allauth.account.signals import password_changed, password_reset
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.ratelimit import respond_429
-from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import (
     authentication_failed,
@@ -27,6 +27,7 @@ from allauth.mfa.signals import (
 )
 from allauth.mfa.totp.forms import ActivateTOTPForm as AllauthActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from allauth.mfa.webauthn import forms as webauthn
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import ValidationError
@@ -44,6 +45,7 @@ from clients_app.models import Membership, Organisation, User
 
 log = logging.getLogger("portal.accounts")
 LOCKED_FOR = 300
+NONSENSE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 # A passkey's row holds a public key, which is no secret; these hold some.
 SEALED_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
 # Words of django-allauth and Django that our catalogue says better than theirs.
@@ -125,6 +127,48 @@ class ActivateTOTPForm(AllauthActivateTOTPForm):  # type: ignore[misc]
                 session[SECRET_SESSION_KEY] = _open(sealed).reveal()
         super().__init__(*args, **kwargs)
         session[SECRET_SESSION_KEY] = _seal(Secret(self.secret))
+
+
+class _SoundCredential:
+    """Refuses what no browser sends, where django-allauth would fall over it."""
+
+    def clean_credential(self) -> Any:
+        """Return what the form makes of the browser's answer."""
+        return self._or_refused("clean_credential")
+
+    def clean(self) -> Any:
+        """Return what the form makes of all it was sent."""
+        return self._or_refused("clean")
+
+    def _or_refused(self, step: str) -> Any:
+        cleaned = self.cleaned_data  # type: ignore[attr-defined]
+        above = getattr(super(), step, lambda: cleaned.get("credential"))
+        try:
+            return above()
+        except NONSENSE:
+            raise get_adapter().validation_error("incorrect_code") from None
+
+
+class AddWebAuthnForm(_SoundCredential, webauthn.AddWebAuthnForm):  # type: ignore[misc]
+    """Takes a new passkey."""
+
+
+class LoginWebAuthnForm(_SoundCredential, webauthn.LoginWebAuthnForm):  # type: ignore[misc]
+    """Signs in with a passkey alone."""
+
+
+class AuthenticateWebAuthnForm(
+    _SoundCredential,
+    webauthn.AuthenticateWebAuthnForm,  # type: ignore[misc]
+):
+    """Takes a passkey as the second factor."""
+
+
+class ReauthenticateWebAuthnForm(
+    _SoundCredential,
+    webauthn.ReauthenticateWebAuthnForm,  # type: ignore[misc]
+):
+    """Confirms with a passkey who somebody is."""
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

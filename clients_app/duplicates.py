@@ -7,8 +7,10 @@ size. The marks it reads are written with each submission, in the same transacti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from django.db import connection
 
 from clients_app.matching import client_keys
 from clients_app.models import ClientKey, Organisation, Status, Submission
@@ -96,6 +98,49 @@ def matches_of(submission: Submission, limit: int = 5) -> list[Match]:
         limit=limit,
         **answers,
     )
+
+
+def newest_alike(submissions: Sequence[Submission]) -> dict[int, Match]:
+    """Return for each of some submissions of one organisation one other that it may be.
+
+    The newest under each mark, the likeliest of those; closed ones do not count. Two
+    queries for all of them together, for a line in a list.
+    """
+    asked = [
+        (key, row.pk, kind)
+        for row in submissions
+        for key, kind in client_keys(row.type, row.answers).items()
+    ]
+    if not asked:
+        return {}
+    organisation = submissions[0].organisation_id
+    table = connection.ops.quote_name(ClientKey._meta.db_table)
+    sql = (
+        "WITH asked(at, key, own) AS (VALUES {rows}) "  # noqa: S608
+        f"SELECT (SELECT submission_id FROM {table} AS k WHERE k.organisation_id = %s"
+        " AND k.key = asked.key AND k.submission_id <> asked.own"
+        " ORDER BY k.submission_id DESC LIMIT 1)"
+        " FROM asked ORDER BY at"
+    )
+    # Whole numbers of our own making need no parameters.
+    rows = ", ".join(f"({at}, {key}, {own})" for at, (key, own, _) in enumerate(asked))
+    with connection.cursor() as cursor:
+        cursor.execute(sql.replace("{rows}", rows), [organisation])
+        others = [other for (other,) in cursor.fetchall()]
+    reasons: dict[tuple[int, int], list[str]] = {}
+    for (_key, own, kind), other in zip(asked, others, strict=True):
+        if other is not None and kind not in reasons.setdefault((own, other), []):
+            reasons[own, other].append(kind)
+    found = Submission.objects.exclude(status__in=CLOSED).in_bulk(
+        {other for _own, other in reasons}
+    )
+    best: dict[int, Match] = {}
+    for (own, other), why in reasons.items():
+        if other in found:
+            match = Match(found[other], tuple(why))
+            if own not in best or _order(match) < _order(best[own]):
+                best[own] = match
+    return best
 
 
 def keys_for(submission: Submission) -> list[ClientKey]:

@@ -141,9 +141,9 @@ def plain_faults(get_response: Handler) -> Handler:
 
 def second_factor(get_response: Handler) -> Handler:
     """Lead people whose role needs a second factor to setting one up, before anything else."""
-    roles = settings.MFA_REQUIRED_ROLES
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        roles = settings.MFA_REQUIRED_ROLES
         if (
             roles
             and request.user.is_authenticated

@@ -24,6 +24,7 @@ from clients_app.crypto import Secret
 from clients_app.delivery import holds, rate_limit, wakeups
 from clients_app.heffl.api import HefflAPI
 from clients_app.models import (
+    PAUSED_UNTIL,
     ApiCredential,
     ApprovalMode,
     CustomField,
@@ -336,7 +337,9 @@ def _put_to_work(
         holds.release(credential.fingerprint, reason, now)
     # Whoever backed off because of the key before this one need not wait any longer.
     waiting = credential.organisation.submissions.filter(status=Status.QUEUED)
-    waiting.filter(not_before__gt=now).update(not_before=now)
+    waiting.filter(not_before__gt=now, not_before__lt=PAUSED_UNTIL).update(
+        not_before=now
+    )
     wakeups.wake_organisation(credential.organisation, now)
 
 

@@ -20,6 +20,7 @@ from clients_app import custom_fields, robots, submissions
 from clients_app.heffl.contract import Answer, ClientType, FieldKind, fields_for
 from clients_app.models import (
     ApprovalMode,
+    ConsentText,
     HeldFor,
     Organisation,
     SignupMail,
@@ -142,6 +143,7 @@ def accept(
                 raise _SentBefore
             if address:
                 _note_mail(submission, visit, now)
+            ConsentText.keep(SignupPage.of(organisation))
     except _SentBefore:
         return submission
     return submission
@@ -216,6 +218,8 @@ def stage_of(submission: Submission) -> Stage:
     match submission.status:
         case Status.CREATED:
             return Stage.CLIENT
+        case Status.DROPPED if submission.duplicate_of_id:
+            return Stage.CLIENT  # they are: a person found them under another entry
         case Status.REJECTED | Status.DROPPED:
             return Stage.REFUSED
         case Status.NEEDS_FIX if field_to_correct(submission):

@@ -4,6 +4,7 @@ transaction. A page says "saved" only after that has committed."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -102,6 +103,64 @@ def submit(
     return submission
 
 
+@dataclass(frozen=True)
+class Filled:
+    """One filled form among many: see submit_many()."""
+
+    client_type: str
+    answers: Mapping[str, Answer]
+    token: str
+
+
+def submit_many(
+    *,
+    organisation: Organisation,
+    filled: Sequence[Filled],
+    source: Source,
+    user: User | None,
+    now: datetime,
+) -> list[Submission]:
+    """Accept filled forms whose tokens differ; return a submission for each that is new.
+
+    Call it inside a transaction. Raises IntegrityError when somebody used one of the
+    tokens at the same moment; nothing is stored then.
+    """
+    tokens = [form.token for form in filled]
+    used = set(
+        organisation.submissions.filter(submission_token__in=tokens).values_list(
+            "submission_token", flat=True
+        )
+    )
+    made = Submission.objects.bulk_create(
+        Submission(
+            organisation=organisation,
+            submission_token=form.token,
+            **_described(form.client_type, form.answers),
+            source=source,
+            lane=LANES[source],
+            created_by=user,
+            created_at=now,
+            queued_at=now,
+            not_before=now,
+            status=Status.QUEUED,
+        )
+        for form in filled
+        if form.token not in used
+    )
+    duplicates.remember(made)
+    audit.record_all(
+        "submission.accepted",
+        organisation=organisation,
+        actor=user,
+        about=made,
+        details=[{"source": str(source), "type": row.type} for row in made],
+        at=now,
+    )
+    if made:
+        wake_organisation(organisation, now, lane=LANES[source])
+    return made
+
+
 def is_correctable(submission: Submission) -> bool:
     """Say whether its answers may be changed and sent again.
 
@@ -171,6 +230,9 @@ def revise(
         )
         if not moved:
             return False
+        if user:
+            changed_row = Submission.objects.filter(pk=submission.pk)
+            changed_row.update(decided_at=now, decided_by=user)
         _keep_original(submission, user, now)
         duplicates.remember_anew(
             Submission(

@@ -120,7 +120,7 @@ def _database(text: str) -> dict[str, Any]:
         }
     elif engine.endswith("postgresql"):
         config["CONN_HEALTH_CHECKS"] = True
-        options = {**GONE_SOON, **(config.get("OPTIONS") or {})}
+        options = {**GONE_SOON, **config.setdefault("OPTIONS", {})}
         options["options"] = f"{options['options']} {os.environ.get('PGOPTIONS', '')}"
         config["OPTIONS"] = options
     else:

@@ -141,7 +141,13 @@ ALLAUTH_TRUSTED_PROXY_COUNT = _env.trusted_proxy_count
 MFA_ADAPTER = "clients_app.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_FORMS = {"activate_totp": "clients_app.accounts.ActivateTOTPForm"}
+MFA_FORMS = {
+    "activate_totp": "clients_app.accounts.ActivateTOTPForm",
+    "add_webauthn": "clients_app.accounts.AddWebAuthnForm",
+    "authenticate_webauthn": "clients_app.accounts.AuthenticateWebAuthnForm",
+    "login_webauthn": "clients_app.accounts.LoginWebAuthnForm",
+    "reauthenticate_webauthn": "clients_app.accounts.ReauthenticateWebAuthnForm",
+}
 # Browsers allow passkeys on plain HTTP for localhost alone; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS_ONLY
 MFA_TOTP_ISSUER = "Heffl Portal"

@@ -12,6 +12,7 @@ from clients_app import audit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake
 from clients_app.models import (
+    PAUSED_UNTIL,
     ApiCredential,
     Hold,
     HoldReason,
@@ -113,6 +114,7 @@ def release(fingerprint: str, reason: HoldReason, now: datetime) -> bool:
         Submission.objects.filter(
             status=Status.QUEUED,
             not_before__gt=now,
+            not_before__lt=PAUSED_UNTIL,
             organisation__in=current.values("organisation"),
         ).update(not_before=now)
         for credential in current.select_related("organisation"):

@@ -32,6 +32,7 @@ from clients_app.heffl.contract import (
 from clients_app.heffl.errors import ContractError
 from clients_app.heffl.outcome import Outcome, Verdict
 from clients_app.models import (
+    PAUSED_UNTIL,
     ApiCredential,
     DeliveryAttempt,
     HoldReason,
@@ -230,7 +231,8 @@ def _wake_for_next(budget: RateBudget, organisations: list[int], now: datetime) 
         at = rate_limit.next_allowed(budget, use, now)
         wake(budget.fingerprint, at, desk=row.lane == Lane.FRONTDESK)
         return
-    soonest = queued.aggregate(at=Min("not_before"))["at"]
+    going = queued.filter(not_before__lt=PAUSED_UNTIL)
+    soonest = going.aggregate(at=Min("not_before"))["at"]
     if soonest is not None:
         wake(budget.fingerprint, max(soonest, now))
 

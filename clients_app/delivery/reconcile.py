@@ -423,3 +423,18 @@ def stale_looks(now: datetime) -> int:
     return Submission.objects.filter(
         status=Status.UNCERTAIN, reconcile_at__isnull=True
     ).update(reconcile_at=now)
+
+
+def search_now(row: Submission, text: str = "") -> list[dict[str, str]]:
+    """Return what Heffl has under a text, for a person who waits: candidates, at most ten.
+
+    By default the row's e-mail, else its name. One call of the key's budget; nothing is
+    stored. Raises NotNow when there is no key, a hold, no call left or no answer.
+    """
+    api, credential = _api_for(row, timezone.now())
+    later = rate_limit.take_read(credential.fingerprint, timezone.now())
+    if later is not None:
+        raise NotNow(later, "rate_limit")
+    wanted = text or str(row.answers.get("email") or row.display_name)
+    page = _checked(api.search(ClientType(row.type), wanted), credential)
+    return [candidate(client) for client in page.items[:10]]

@@ -7,6 +7,7 @@ broken and empty bodies.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from .contract import CUSTOM_PREFIX, FIELDS, MAX_MESSAGE, clean_text, load_json
 from .errors import UnreadableAnswer
@@ -138,3 +139,32 @@ def field_in_words(message: str) -> str | None:
     words = _ANY_WORD.findall(message)
     names = {_NAME_OF_WORD.get(word.lower(), word) for word in words}
     return names.pop() if len(names) == 1 else None
+
+
+class Known(StrEnum):
+    """What a message of Heffl comes to, where its words are known."""
+
+    TAKEN = "taken"
+    MISSING = "missing"
+    TOO_LONG = "too_long"
+    INVALID = "invalid"
+
+
+# The first that fits counts: "must be at most 20 characters" is too long, not invalid.
+_MEANINGS = {
+    Known.TAKEN: r"already|exists|duplicat|taken|unique|in use|conflict",
+    Known.MISSING: r"required|missing|(?:can ?not|can't|must not|should not|may not) be"
+    r" (?:blank|empty|null)|must be (?:provided|given|set)|is (?:empty|blank)",
+    Known.TOO_LONG: r"too long|at most|no more than|max(?:imum)?\b|exceed|longer than"
+    r"|shorter than or equal",
+    Known.INVALID: r"invalid|valid|must|malformed|format|not allowed|unknown"
+    r"|unsupported|expected",
+}
+
+
+def meaning_of(message: str) -> Known | None:
+    """Return what a message comes to; None for words nobody has seen before."""
+    for known, words in _MEANINGS.items():
+        if re.search(words, message, re.IGNORECASE):
+            return known
+    return None

@@ -2,6 +2,12 @@
 
 from clients_app.models.audit_event import AuditEvent, AuditSeal
 from clients_app.models.client_key import ClientKey
+from clients_app.models.csv_import import (
+    PAUSED_UNTIL,
+    CsvImport,
+    ImportedRow,
+    ImportState,
+)
 from clients_app.models.custom_field import (
     CustomField,
     CustomFieldKind,
@@ -19,6 +25,13 @@ from clients_app.models.organisation import (
     Membership,
     Organisation,
     Role,
+)
+from clients_app.models.privacy import (
+    CLEARED_KEY,
+    CLEARED_NAME,
+    ConsentText,
+    Look,
+    Retention,
 )
 from clients_app.models.revision import SubmissionRevision
 from clients_app.models.signup import (
@@ -43,8 +56,11 @@ from clients_app.models.user import User
 from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
+    "CLEARED_KEY",
+    "CLEARED_NAME",
     "FINAL",
     "NEEDS_PERSON",
+    "PAUSED_UNTIL",
     "RANK",
     "WAITING",
     "ApiCredential",
@@ -53,6 +69,8 @@ __all__ = [
     "AuditSeal",
     "ClientKey",
     "ClientTypeChoice",
+    "ConsentText",
+    "CsvImport",
     "CustomField",
     "CustomFieldKind",
     "FieldReading",
@@ -64,12 +82,16 @@ __all__ = [
     "HoldReason",
     "Incident",
     "IncidentKind",
+    "ImportState",
+    "ImportedRow",
     "Invitation",
     "KeySlot",
     "Lane",
+    "Look",
     "Membership",
     "Organisation",
     "RateBudget",
+    "Retention",
     "Role",
     "SignupBucket",
     "SignupLanguage",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXPORT_COLUMNS", "NEWEST_FIRST", "PAGE_SIZE", "Cursor", "Filters", "Page", "Sort", "SubmissionQuerySet", "export_chunks",
-    "name_key_for", "page_of", "search_text_for",
+    "name_key_for", "newest_ids", "page_of", "search_text_for",
 ]  # fmt: skip
 
 PAGE_SIZE = 50
@@ -630,6 +630,14 @@ class _Keys:
         position = "instr" if self.sqlite else "strpos"
         one = f"{position}({BODY}, %s) > 0"
         return f"({' AND '.join([one] * len(terms.words))})", list(terms.words)
+
+
+def newest_ids(organisation: Organisation, status: str, limit: int) -> list[int]:
+    """Return the ids of the newest submissions in one status."""
+    own: SubmissionQuerySet = organisation.submissions.all()
+    keys = _Keys(own, organisation.pk)
+    rows = keys.in_order(Filters(status=status), NEWEST_FIRST, True, None, limit)
+    return [row[0] for row in rows]
 
 
 EXPORT_COLUMNS = (

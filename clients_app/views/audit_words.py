@@ -11,6 +11,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from clients_app.models import Role
+
 ACTIONS = {
     "access.denied": gettext_lazy("Tried to open a page without the role for it"),
     "audit.exported": gettext_lazy("Exported the audit trail"),
@@ -72,7 +74,7 @@ def action_words(code: str) -> str:
 def detail_words(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what an event adds, as pairs of name and value."""
     return [
-        (_name(name), _value(value))
+        (_name(name), _value(name, value))
         for name, value in sorted(detail.items())
         if value not in (None, "", [])
     ]
@@ -93,7 +95,9 @@ def _name(name: str) -> str:
     }.get(name, name)
 
 
-def _value(value: Any) -> str:
+def _value(name: str, value: Any) -> str:
+    if name in {"role", "from", "to"} and value in Role.values:
+        return str(Role(value).label)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")
     if isinstance(value, list):

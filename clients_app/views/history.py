@@ -26,7 +26,7 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from clients_app import audit, custom_fields
+from clients_app import audit, custom_fields, privacy
 from clients_app.answers import COUNTRY
 from clients_app.countries import country_code
 from clients_app.export import csv_lines
@@ -363,17 +363,22 @@ def submission_detail(
 ) -> HttpResponse:
     """Show one client: how far it got, what was sent, and every try."""
     submission = _submission(member, uuid)
+    if request.method != "HEAD" and not privacy.is_cleared(submission):
+        privacy.looked(submission, member.user)
     now = timezone.now()
     attempts = list(submission.attempts.order_by("-fence")[: ATTEMPTS_SHOWN + 1])
     person = submission.created_by
     context = _status(submission, member) | {
-        "answers": _answers(submission),
+        "answers": answers_of(submission),
         "attempts": [
             wording.attempt_line(attempt, now) for attempt in attempts[:ATTEMPTS_SHOWN]
         ],
         "more_attempts": len(attempts) > ATTEMPTS_SHOWN,
         "by": person.shown_name if person else _door(submission),
         "next_query": _like_this_one(submission),
+        "cleared": privacy.is_cleared(submission),
+        "consent": privacy.consent_to(submission),
+        "looks": privacy.who_looked(submission) if member.has_role(Role.ADMIN) else [],
     }
     return render(request, "submissions/detail.html", context)
 
@@ -389,7 +394,7 @@ def _like_this_one(submission: Submission) -> str:
     return f"?{urlencode(asked)}" if asked else ""
 
 
-def _answers(submission: Submission) -> list[tuple[str, str]]:
+def answers_of(submission: Submission) -> list[tuple[str, str]]:
     """Return what was entered, in form order: labels and values."""
     specs = custom_fields.specs_for(submission.organisation)
     answers = dict(submission.answers)

@@ -43,13 +43,9 @@ class Line:
     uuid: str
     href: str
     name: str
+    title: str
     known_as: str
     why: str
-
-    @property
-    def title(self) -> str:
-        """Return number and name in one: "CLT-00871, Oasis Dental Clinic"."""
-        return ", ".join(filter(None, (self.known_as, self.name)))
 
 
 def lines_for(organisation: Organisation, matches: list[Match]) -> list[Line]:
@@ -59,8 +55,12 @@ def lines_for(organisation: Organisation, matches: list[Match]) -> list[Line]:
             uuid=str(row.uuid),
             href=reverse("submission-detail", args=[organisation.slug, row.uuid]),
             name=row.display_name,
+            # "CLT-00871, Oasis Dental Clinic", each kept apart from the words around.
+            title=", ".join(
+                f"\u2068{part}\u2069" for part in (row.number, row.display_name) if part
+            ),
             known_as=row.number or row.get_status_display(),
-            why=", ".join(_(REASONS[reason]) for reason in match.reasons),
+            why=" · ".join(_(REASONS[reason]) for reason in match.reasons),
         )
         for match in matches
         for row in (match.submission,)

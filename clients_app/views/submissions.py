@@ -201,9 +201,7 @@ def submission_edit(
     if not submissions.is_correctable(submission):
         return _taken(request, member, submission)
     if request.method != "POST":
-        entered = {**submission.answers, "type": submission.type}
-        form = SubmissionForm(organisation=organisation, initial=entered)
-        _repeat_refusal(form, submission)
+        form = correction_form(submission)
         return _correction(request, member, submission, form)
     form = SubmissionForm(request.POST, organisation=organisation)
     if request.POST.get("action") in ONLY_SHOWN:
@@ -223,7 +221,20 @@ def submission_edit(
         return _taken(request, member, submission)
     submission.answers = form.cleaned_answers()
     _warn_about_phone(request, submission)
+    if "review" in request.GET:
+        words = _("{name} is corrected and sent again.")
+        messages.success(request, words.format(name=submission.display_name))
+        address = reverse("review-item", args=[organisation.slug, submission.uuid])
+        return HttpResponseRedirect(f"{address}?tab=fix&next", status=303)
     return _to_status(request, member, submission)
+
+
+def correction_form(submission: Submission) -> SubmissionForm:
+    """Return the form with what was entered, and Heffl's words where they belong."""
+    entered = {**submission.answers, "type": submission.type}
+    form = SubmissionForm(organisation=submission.organisation, initial=entered)
+    _repeat_refusal(form, submission)
+    return form
 
 
 def _posted_revision(request: HttpRequest, submission: Submission) -> int:

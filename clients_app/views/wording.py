@@ -15,6 +15,7 @@ from clients_app.delivery.holds import open_holds
 from clients_app.delivery.outbox import look_alike_open
 from clients_app.heffl.contract import ClientType, fields_for
 from clients_app.heffl.outcome import Verdict
+from clients_app.heffl.refusal import Known, meaning_of
 from clients_app.models import (
     ApiCredential,
     DeliveryAttempt,
@@ -164,6 +165,33 @@ def _needs_fix(submission: Submission) -> Explanation:
         _("Nothing is lost. Correct it and send it again."),
         True,
     )
+
+
+def plain_refusal(submission: Submission) -> str:
+    """Say what a known message of Heffl means for whoever corrects it; "" for others."""
+    if submission.status != Status.NEEDS_FIX:
+        return ""
+    field = label_of(submission, submission.problem_field) or _("an answer")
+    known = {
+        Known.TAKEN: _(
+            "Heffl seems to have this client already. Look at those that were found "
+            "before you send it again."
+        ),
+        Known.MISSING: _("Heffl wants {field} filled in."),
+        Known.TOO_LONG: _("Heffl takes only a shorter text for {field}."),
+        Known.INVALID: _("Heffl cannot read {field} as it stands."),
+    }
+    meaning = meaning_of(submission.message)
+    return known[meaning].format(field=field) if meaning else ""
+
+
+def refusal_label(problem: str) -> str:
+    """Return a few words for a refusal that names no field."""
+    return {
+        "payload": _("The form has changed"),
+        "firewall": _("Turned away by a firewall"),
+        "conflict": _("There already"),
+    }.get(problem) or _("No field named")
 
 
 def label_of(submission: Submission, name: str) -> str:

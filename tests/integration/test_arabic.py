@@ -189,7 +189,7 @@ class Shown(HTMLParser):
 # Names, keys of the keyboard and examples stay as they are.
 FOREIGN = re.compile(
     r"Heffl Portal|Heffl|\(Settings, Developers\)|API|English|CSV|Excel|QR|HTTP"
-    r"|\b(?:Ctrl|Alt|Enter|Esc|N)\b|CLT-\d+|heffl_user_\S*|whsec_\S*|client\.created|https?://\S+|\bcf_\w*"
+    r"|\b(?:Ctrl|Alt|Enter|Esc|N|J|K|A)\b|CLT-\d+|heffl_user_\S*|whsec_\S*|client\.created|https?://\S+|\bcf_\w*"
     r"|[\w.-]+@[\w.-]+|example\.com|Al Noor Trading"
 )
 

@@ -42,7 +42,6 @@ DEEDS = [
 ]
 
 
-@pytest.mark.asvs("16.2.5")
 @pytest.mark.parametrize("table", ["clients_app_auditevent", "clients_app_auditseal"])
 @pytest.mark.parametrize("deed", DEEDS)
 def test_the_database_refuses_to_change_or_remove_what_is_written(trail, table, deed):

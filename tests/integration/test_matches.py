@@ -83,7 +83,7 @@ def test_saving_asks_once_about_who_very_likely_is_a_client(desk, sara):
     again = desk.post(NEW, {**SARA, "asked": marks, "submission_token": token})
 
     assert asked.status_code == 422
-    assert "This looks like Waiting to be sent, Sara Ahmed." in page
+    assert "This looks like \u2068Sara Ahmed\u2069." in page
     assert "Create a new client anyway" in page
     assert 'value="050 123 4567"' in page
     assert marks == str(sara.uuid)

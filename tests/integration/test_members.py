@@ -66,7 +66,6 @@ def test_an_invited_person_makes_a_sign_in_and_is_a_member(owner, signed_in, cli
     )
 
 
-@pytest.mark.asvs("6.4.3")
 def test_an_invitation_works_once_and_not_after_seven_days(owner, signed_in, client):
     invite(signed_in(owner))
     used = link()

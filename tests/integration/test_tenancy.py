@@ -19,7 +19,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from clients_app import audit, credentials
+from clients_app import audit, credentials, imports
 from clients_app.crypto import Secret
 from clients_app.models import Invitation, Role, Status
 from tests.factories import (
@@ -46,12 +46,25 @@ OF_AN_ORGANISATION = {
     "o/<slug:slug>/clients/<uuid:uuid>/link/": Role.REVIEWER,
     "o/<slug:slug>/clients/<uuid:uuid>/send-again/": Role.REVIEWER,
     "o/<slug:slug>/clients/<uuid:uuid>/status/": Role.FRONTDESK,
+    "o/<slug:slug>/overview/": Role.REVIEWER,
+    "o/<slug:slug>/review/": Role.REVIEWER,
+    "o/<slug:slug>/review/<uuid:uuid>/": Role.REVIEWER,
+    "o/<slug:slug>/review/decide/": Role.REVIEWER,
+    "o/<slug:slug>/review/reject/": Role.REVIEWER,
+    "o/<slug:slug>/import/": Role.REVIEWER,
+    "o/<slug:slug>/import/template.csv": Role.REVIEWER,
+    "o/<slug:slug>/import/template.xlsx": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/check/": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/columns/": Role.REVIEWER,
+    "o/<slug:slug>/import/<uuid:import_id>/failed.csv": Role.REVIEWER,
     "o/<slug:slug>/settings/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/new/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/read/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/": Role.ADMIN,
     "o/<slug:slug>/settings/fields/<int:pk>/change/": Role.ADMIN,
+    "o/<slug:slug>/settings/privacy/": Role.ADMIN,
     "o/<slug:slug>/settings/heffl/": Role.OWNER,
     "o/<slug:slug>/settings/signup/": Role.ADMIN,
     "o/<slug:slug>/settings/signup/kiosk/": Role.ADMIN,
@@ -124,6 +137,7 @@ PARTS: dict[str, Any] = {
     "slug": lambda scene: scene.organisation.slug,
     "uuid": lambda scene: scene.submission.uuid,
     "pk": lambda scene: scene.field.pk,
+    "import_id": lambda scene: scene.csv_import.uuid,
     "person": lambda scene: scene.member.pk,
     "token": lambda scene: "no-such-token",
     "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
@@ -131,7 +145,7 @@ PARTS: dict[str, Any] = {
 }
 # Tables that a look at a page may touch: counts of tries, what is noted about it, and the
 # asker's own row (when they last signed in, what they prefer).
-MAY_MOVE = {"auditevent", "signupbucket", "user"}
+MAY_MOVE = {"look", "auditevent", "signupbucket", "user"}
 
 
 @dataclass
@@ -142,6 +156,7 @@ class Scene:
     submission: Any
     field: Any
     member: Any
+    csv_import: Any
 
     def path(self, route: str, slug: str = "") -> str:
         def value(match: re.Match[str]) -> str:
@@ -184,6 +199,9 @@ def scene(db):
         heffl_id="clt_1",
         number=f"{CANARY}-1",
     )
+    draft = imports.upload(
+        organisation, f"{CANARY}.csv", f"name\n{CANARY} Imported\n".encode(), user=None
+    )
     member = MembershipFactory(organisation=organisation, user__name=f"{CANARY} Ann")
     Invitation.objects.create(
         organisation=organisation,
@@ -194,7 +212,7 @@ def scene(db):
         expires_at=timezone.now() + timedelta(days=1),
     )
     audit.record("export", organisation=organisation, detail={"note": CANARY})
-    return Scene(organisation, submission, field, member)
+    return Scene(organisation, submission, field, member, draft)
 
 
 def browser(user):

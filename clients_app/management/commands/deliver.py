@@ -18,8 +18,10 @@ from clients_app import (
     audit_chain,
     digest,
     drift,
+    imports,
     incidents,
     organisations,
+    privacy,
     remote_fields,
     signup_mail,
     tally,
@@ -30,6 +32,9 @@ from clients_app.models import ApiCredential
 
 log = logging.getLogger("portal.worker")
 CHORES = (
+    imports.store_due,
+    seldom(600, imports.tidy),
+    seldom(60, privacy.purge_daily),
     signup_mail.send_due,
     drift.write,
     tally.write,

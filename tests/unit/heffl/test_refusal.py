@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients_app.heffl import refusal
 from clients_app.heffl.contract import FIELDS
 from clients_app.heffl.refusal import (
     Refusal,
@@ -177,3 +178,20 @@ def test_input_name_reads_paths_in_every_notation(api_field, name):
 )
 def test_web_page_is_known_by_its_type_or_its_first_character(body, content_type, html):
     assert looks_like_html(body, content_type) is html
+
+
+@pytest.mark.parametrize(
+    ("message", "meaning"),
+    [
+        ("A contact with this email already exists", "taken"),
+        ("Email is required", "missing"),
+        ("Name must not be blank", "missing"),
+        ("Name must be at most 20 characters", "too_long"),
+        ("Invalid email address format", "invalid"),
+        ("Phone must be in E.164", "invalid"),
+        ("Ask your administrator", None),
+        ("", None),
+    ],
+)
+def test_known_messages_have_a_meaning_and_others_none(message, meaning):
+    assert refusal.meaning_of(message) == meaning

@@ -1,0 +1,388 @@
+"""A file somebody uploads → a table of text, or in plain words why it is none.
+
+CSV in the encodings and with the separators that people's programs write, and XLSX. What is
+not certain is told, never guessed silently; a hostile file costs little and raises SheetError.
+Knows neither our fields nor an organisation.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from openpyxl import load_workbook
+from openpyxl.cell.cell import MergedCell
+
+MAX_BYTES = 5 * 1024 * 1024
+MAX_ROWS = 10_000
+MAX_COLUMNS = 200
+MAX_CELL = 10_000
+MAX_UNPACKED = 40 * 1024 * 1024
+"""What an XLSX file may hold unpacked: ten thousand rows of sixteen columns need a quarter."""
+MAX_PARTS = 500
+MAX_CELLS_READ = 3_000_000
+
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-16": "UTF-16",
+    "cp1256": gettext_noop("Windows-1256 (Arabic)"),
+    "cp1252": gettext_noop("Windows-1252 (Western European)"),
+}
+DELIMITERS = {
+    ",": gettext_noop("Comma ,"),
+    ";": gettext_noop("Semicolon ;"),
+    "\t": gettext_noop("Tab"),
+}
+_EXPONENT = re.compile(r"\s*([0-9])[.,]([0-9]+)E\+?([0-9]{1,2})\s*", re.I)
+_FORMULA_KEPT = re.compile(r"'[\s=+\-@＝＋－＠]")
+_ARABIC = re.compile("[\u0600-\u06ff]{2}")
+
+
+class SheetError(ValueError):
+    """The file cannot be read as a table. The text says why, in words for people."""
+
+
+@dataclass
+class Table:
+    """A table of text. Rows carry their line in the file; empty ones are left out.
+
+    `odd` tells by (line, column) what is wrong with a cell as such: a formula, a number
+    that the spreadsheet has cut short.
+    """
+
+    headers: list[str]
+    rows: list[tuple[int, list[str]]]
+    odd: dict[int, dict[int, str]] = field(default_factory=dict)
+    empty_rows: int = 0
+
+
+def kind_of(data: bytes) -> str:
+    """Return "xlsx" or "csv" by what is in the file, not by its name. Raises SheetError."""
+    if not data.strip():
+        raise SheetError(_("The file is empty."))
+    if len(data) > MAX_BYTES:
+        raise SheetError(
+            _("The file is larger than 5 MB. Split it into smaller files.")
+        )
+    if data.startswith(b"PK\x03\x04"):
+        return "xlsx"
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        raise SheetError(
+            _(
+                "This is an old Excel file (.xls), or one with a password. Save it as an "
+                "Excel workbook (.xlsx) without a password."
+            )
+        )
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    head = data[:4096]
+    if not utf16 and (
+        data.startswith((b"MZ", b"\x7fELF", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"GIF8"))
+        or (b"\x00" in head and not _is_bare_utf16(head))
+    ):
+        raise SheetError(
+            _("This is not a table. Choose a CSV or an Excel file (.xlsx).")
+        )
+    return "csv"
+
+
+def _is_bare_utf16(head: bytes) -> str:
+    """Return the byte order of UTF-16 without a mark, as Latin headers give it away, or ""."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half = len(head) // 2 or 1
+    if odd > half * 0.6 and even < half * 0.05:
+        return "utf-16-le"
+    if even > half * 0.6 and odd < half * 0.05:
+        return "utf-16-be"
+    return ""
+
+
+def guess_encoding(data: bytes) -> str:
+    """Return the likeliest of ENCODINGS."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if _is_bare_utf16(data[:4096]):
+        return "utf-16"
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        # Arabic words are runs of high bytes; an accent stands between plain letters.
+        arabic = len(_ARABIC.findall(data.decode("cp1256", "replace")))
+        high = sum(byte > 127 for byte in data)
+        return "cp1256" if arabic * 3 >= high else "cp1252"
+    return "utf-8"
+
+
+def decoded(data: bytes, encoding: str) -> str:
+    """Return the text of a file. Raises SheetError when it is not in this encoding."""
+    try:
+        if encoding == "utf-8":
+            return data.decode("utf-8-sig")
+        if encoding == "utf-16":
+            bare = not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            return data.decode((bare and _is_bare_utf16(data[:4096])) or "utf-16")
+        if encoding in ENCODINGS:
+            return data.decode(encoding)
+    except UnicodeError:
+        pass
+    raise SheetError(
+        _("The file is not in this encoding. Choose another, or save it as UTF-8.")
+    )
+
+
+def guess_delimiter(text: str) -> str:
+    """Return the separator that the first line uses most."""
+    first = next((line for line in text[:20_000].splitlines() if line.strip()), "")
+    bare = re.sub(r'"[^"]*"', "", first)
+    return max(DELIMITERS, key=bare.count)
+
+
+def read_csv(data: bytes, encoding: str, delimiter: str) -> Table:
+    """Read a CSV file. Raises SheetError."""
+    text = decoded(data, encoding)
+    if "\x00" in text:
+        raise SheetError(
+            _("This is not a table. Choose a CSV or an Excel file (.xlsx).")
+        )
+    if delimiter not in DELIMITERS:
+        delimiter = ","
+    return _table(_csv_rows(text, delimiter))
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[object]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            raise SheetError(
+                _(
+                    "Line {line} cannot be read: a quotation mark does not close."
+                ).format(line=line)
+            ) from None
+        yield line, list(row)
+
+
+def read_xlsx(data: bytes) -> Table:
+    """Read the first sheet of an Excel workbook. Raises SheetError."""
+    _look_inside(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl on extensions it does not know
+            book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
+            try:
+                if not book.worksheets:
+                    raise SheetError(_("The workbook has no sheet."))
+                sheet = book.worksheets[0]
+                sheet.reset_dimensions()
+                return _table(_xlsx_rows(sheet))
+            finally:
+                book.close()
+    except SheetError:
+        raise
+    except Exception:  # noqa: BLE001 - openpyxl raises anything at all on a broken file
+        raise SheetError(
+            _("The Excel file is damaged. Open it in Excel, save it again, and retry.")
+        ) from None
+
+
+def _look_inside(data: bytes) -> None:
+    """Refuse what would cost too much to unpack, or what is no workbook. Raises SheetError."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            parts = packed.infolist()
+            names = {part.filename for part in parts}
+            if "EncryptedPackage" in names or any(part.flag_bits & 1 for part in parts):
+                raise SheetError(_("The file has a password. Save it without one."))
+            if "xl/workbook.xml" not in names:
+                raise SheetError(
+                    _("This is not a table. Choose a CSV or an Excel file (.xlsx).")
+                )
+            size = sum(part.file_size for part in parts)
+            if size > MAX_UNPACKED or len(parts) > MAX_PARTS:
+                raise SheetError(
+                    _(
+                        "The Excel file holds too much. Keep one sheet with the clients only."
+                    )
+                )
+            for part in parts:
+                _look_at(packed, part)
+    except SheetError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever is wrong with the archive
+        raise SheetError(
+            _("The Excel file is damaged. Open it in Excel, save it again, and retry.")
+        ) from None
+
+
+def _look_at(packed: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    if not part.filename.endswith((".xml", ".rels")):
+        return
+    content = packed.read(part)
+    if content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} or (
+        b"<!DOCTYPE" in content or b"<!ENTITY" in content
+    ):
+        raise SheetError(_("The Excel file holds parts that no spreadsheet writes."))
+    if part.filename.startswith("xl/worksheets/") and b"<mergeCell " in content:
+        raise SheetError(
+            _(
+                "The sheet has merged cells. Unmerge them so that each cell stands alone."
+            )
+        )
+
+
+def _xlsx_rows(sheet: object) -> Iterator[tuple[int, list[object]]]:
+    read = 0
+    for line, row in enumerate(sheet.iter_rows(), start=1):  # type: ignore[attr-defined]
+        read += len(row)
+        if read > MAX_CELLS_READ:
+            raise SheetError(
+                _(
+                    "The Excel file holds too much. Keep one sheet with the clients only."
+                )
+            )
+        cells: list[object] = []
+        for cell in row:
+            if isinstance(cell, MergedCell):
+                cells.append("")
+            elif cell.data_type in ("f", "e"):
+                cells.append(_Formula(cell.data_type == "e"))
+            else:
+                cells.append(cell.value)
+        yield line, cells
+
+
+@dataclass(frozen=True)
+class _Formula:
+    is_error: bool = False
+
+
+def _table(rows: Iterable[tuple[int, list[object]]]) -> Table:
+    table: Table | None = None
+    for line, cells in rows:
+        texts: list[str] = []
+        odd: dict[int, str] = {}
+        for column, cell in enumerate(cells):
+            if cell is None or cell == "":
+                texts.append("")
+                continue
+            text, words = _text(cell)
+            if words:
+                odd[column] = words
+            texts.append(text)
+        while texts and not texts[-1] and len(texts) - 1 not in odd:
+            texts.pop()
+        if not any(text.strip() for text in texts) and not odd:
+            if table:
+                table.empty_rows += 1
+            continue
+        if len(texts) > MAX_COLUMNS:
+            raise SheetError(
+                _("The file has more than 200 columns. Keep those that are needed.")
+            )
+        if table is None:
+            table = Table(_headers(texts, odd), [])
+            continue
+        if len(table.rows) >= MAX_ROWS:
+            raise SheetError(
+                _("The file has more than 10,000 rows. Split it into smaller files.")
+            )
+        if len(texts) > len(table.headers):
+            odd[len(table.headers)] = _("The row has more cells than the header.")
+        if odd:
+            table.odd[line] = odd
+        texts += [""] * (len(table.headers) - len(texts))
+        table.rows.append((line, texts[: len(table.headers)]))
+    if table is None:
+        raise SheetError(_("The file is empty."))
+    if not table.rows:
+        raise SheetError(_("The file has a header but no rows below it."))
+    return table
+
+
+def _headers(texts: list[str], odd: dict[int, str]) -> list[str]:
+    if odd:
+        raise SheetError(_("The first row must hold the names of the columns."))
+    headers = [
+        " ".join(text.split())[:120] or _("Column {number}").format(number=number)
+        for number, text in enumerate(texts, start=1)
+    ]
+    seen: set[str] = set()
+    for header in headers:
+        if header.casefold() in seen:
+            raise SheetError(
+                _("Two columns are called “{name}”. Rename one of them.").format(
+                    name=header
+                )
+            )
+        seen.add(header.casefold())
+    return headers
+
+
+def _text(cell: object) -> tuple[str, str]:
+    """Return a cell as text, and what is wrong with it as such ("" when nothing is)."""
+    if isinstance(cell, str):
+        return _from_text(cell)
+    if isinstance(cell, _Formula):
+        if cell.is_error:
+            return "", _("The cell shows an error of the spreadsheet.")
+        return "", _("The cell holds a formula. Replace it by its value.")
+    if isinstance(cell, bool):
+        return ("yes" if cell else "no"), ""
+    if isinstance(cell, int):
+        return str(cell), ("" if abs(cell) < 10**15 else _cut_short())
+    if isinstance(cell, float):
+        return _from_float(cell)
+    if isinstance(cell, datetime):
+        bare = cell.time() == time(0)
+        return (cell.date().isoformat() if bare else cell.isoformat(" ")), ""
+    if isinstance(cell, date):
+        return cell.isoformat(), ""
+    return str(cell), ""
+
+
+def _from_float(number: float) -> tuple[str, str]:
+    if number != number or number in (float("inf"), float("-inf")):
+        return "", _("The cell shows an error of the spreadsheet.")
+    if number.is_integer():
+        if abs(number) >= 10**15:
+            return str(int(number)), _cut_short()
+        return str(int(number)), ""
+    return format(number, ".12f").rstrip("0").rstrip("."), ""
+
+
+def _cut_short() -> str:
+    return _(
+        "The spreadsheet has cut this number short. Format the column as text and type "
+        "the number again."
+    )
+
+
+def _from_text(text: str) -> tuple[str, str]:
+    if len(text) > MAX_CELL:
+        return text[:MAX_CELL], _("The cell holds more than 10,000 characters.")
+    if _FORMULA_KEPT.match(text):
+        return text[1:], ""  # as our own exports write it
+    if text.lstrip()[:1] in ("=", "＝"):
+        return text, _("The cell holds a formula. Replace it by its value.")
+    if match := _EXPONENT.fullmatch(text):
+        whole, rest, power = match[1], match[2], int(match[3])
+        if len(rest) >= power:
+            digits = f"{whole}{rest}"
+            tail = digits[power + 1 :].strip("0")
+            return digits[: power + 1] + (f".{tail}" if tail else ""), ""
+        if power > 5:
+            return text, _cut_short()
+    return text, ""

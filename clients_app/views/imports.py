@@ -1,0 +1,297 @@
+"""Importing a file, step by step: choose it, say what its columns are, look, load, follow."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+from openpyxl import Workbook
+
+from clients_app import audit, custom_fields, imports, sheets
+from clients_app.export import BYTE_ORDER_MARK, safe_cell
+from clients_app.models import CsvImport, ImportState, Membership, Role, Status
+from clients_app.views.access import members_only
+
+LISTED = 20
+PREVIEWED = 5
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _import(member: Membership, import_id: UUID) -> CsvImport:
+    found = get_object_or_404(
+        CsvImport.objects.select_related("created_by"),
+        organisation=member.organisation,
+        uuid=import_id,
+    )
+    found.organisation = member.organisation
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@members_only(Role.REVIEWER)
+def import_start(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Take a file, and list what was imported lately."""
+    problem = ""
+    if request.method == "POST":
+        chosen = request.FILES.get("file")
+        try:
+            if chosen is None:
+                raise sheets.SheetError(_("Choose a file."))
+            if (chosen.size or 0) > sheets.MAX_BYTES:
+                raise sheets.SheetError(
+                    _("The file is larger than 5 MB. Split it into smaller files.")
+                )
+            draft = imports.upload(
+                member.organisation, chosen.name or "", chosen.read(), user=member.user
+            )
+            return redirect("import-columns", member.organisation.slug, draft.uuid)
+        except sheets.SheetError as error:
+            problem = str(error)
+    recent = CsvImport.objects.filter(organisation=member.organisation).defer("content")
+    context = {
+        "member": member,
+        "problem": problem,
+        "problems": [("id_file", problem)] if problem else [],
+        "imports": recent.select_related("created_by").order_by("-created_at")[:LISTED],
+    }
+    status = 422 if problem else 200
+    return render(request, "imports/start.html", context, status=status)
+
+
+@require_safe
+@members_only(Role.REVIEWER)
+def import_template(
+    request: HttpRequest, member: Membership, kind: str
+) -> HttpResponse:
+    """Hand out a file to fill in, with the organisation's own fields."""
+    rows = imports.template_rows(member.organisation)
+    if kind == "xlsx":
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet("Clients")
+        for row in rows:
+            sheet.append(row)
+        out = io.BytesIO()
+        book.save(out)
+        response = HttpResponse(out.getvalue(), content_type=XLSX)
+    else:
+        response = HttpResponse(
+            BYTE_ORDER_MARK + "".join(_lines(rows)),
+            content_type="text/csv; charset=utf-8",
+        )
+    response["Content-Disposition"] = f'attachment; filename="clients-template.{kind}"'
+    return response
+
+
+def _lines(rows: Any) -> Iterator[str]:
+    for row in rows:
+        text = io.StringIO(newline="")
+        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(row)
+        yield text.getvalue()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@members_only(Role.REVIEWER)
+def import_columns(
+    request: HttpRequest, member: Membership, import_id: UUID
+) -> HttpResponse:
+    """Show how the file reads, and ask what each column is."""
+    draft = _import(member, import_id)
+    slug = member.organisation.slug
+    if draft.state != ImportState.DRAFT:
+        return redirect("import-progress", slug, import_id)
+    wrong: list[str] = []
+    chosen = list(draft.columns)
+    if request.method == "POST":
+        action = request.POST.get("action")
+        if action == "discard":
+            return _discarded(request, member, draft)
+        try:
+            if action == "read":
+                encoding = request.POST.get("encoding", "")
+                imports.read_again(draft, encoding, request.POST.get("delimiter", ""))
+                return redirect("import-columns", slug, import_id)
+            count = len(draft.columns)
+            chosen = [request.POST.get(f"column_{at}", "") for at in range(count)]
+            wrong = imports.choose_columns(
+                draft, chosen, request.POST.get("default_type", "")
+            )
+            if not wrong:
+                return redirect("import-check", slug, import_id)
+        except sheets.SheetError as error:
+            wrong = [str(error)]
+    return _columns_page(request, member, draft, chosen, wrong)
+
+
+def _discarded(
+    request: HttpRequest, member: Membership, draft: CsvImport
+) -> HttpResponse:
+    try:
+        imports.discard(draft, user=member.user)
+        messages.success(request, _("The file is removed. Nothing was loaded."))
+    except imports.NotNow:
+        messages.warning(request, _("Somebody was faster. This is how it stands now."))
+    return redirect("import-start", member.organisation.slug)
+
+
+def _columns_page(
+    request: HttpRequest,
+    member: Membership,
+    draft: CsvImport,
+    chosen: list[str],
+    wrong: list[str],
+) -> HttpResponse:
+    try:
+        table = imports.table_of(draft)
+    except sheets.SheetError as error:
+        messages.error(request, str(error))
+        return redirect("import-start", member.organisation.slug)
+    extra = custom_fields.specs_for(member.organisation)
+    columns = []
+    for at, header in enumerate(table.headers):
+        samples = [cells[at][:80] for _line, cells in table.rows[:50] if cells[at]]
+        name = chosen[at] if at < len(chosen) else ""
+        columns.append(
+            {"at": at, "header": header, "name": name, "samples": samples[:3]}
+        )
+    context = {
+        "member": member,
+        "draft": draft,
+        "columns": columns,
+        "targets": imports.targets(extra),
+        "problems": [("", words) for words in wrong],
+        "encodings": [(code, _(name)) for code, name in sheets.ENCODINGS.items()],
+        "delimiters": [(code, _(name)) for code, name in sheets.DELIMITERS.items()],
+        "total": len(table.rows),
+    }
+    status = 422 if wrong else 200
+    return render(request, "imports/columns.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@members_only(Role.REVIEWER)
+def import_check(
+    request: HttpRequest, member: Membership, import_id: UUID
+) -> HttpResponse:
+    """Show what loading would come to, and start it."""
+    draft = _import(member, import_id)
+    slug = member.organisation.slug
+    if draft.state != ImportState.DRAFT:
+        return redirect("import-progress", slug, import_id)
+    if request.method == "POST":
+        try:
+            imports.start(draft, user=member.user)
+        except imports.NotNow:
+            messages.warning(
+                request, _("Somebody was faster. This is how it stands now.")
+            )
+        return redirect("import-progress", slug, import_id)
+    try:
+        result = imports.dry_run(draft)
+    except sheets.SheetError as error:
+        messages.error(request, str(error))
+        return redirect("import-start", slug)
+    context = {"member": member, "draft": draft, "result": result}
+    return render(request, "imports/check.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@members_only(Role.REVIEWER)
+def import_progress(
+    request: HttpRequest, member: Membership, import_id: UUID
+) -> HttpResponse:
+    """Show how far an import is; pause it, go on, or cancel it."""
+    csv_import = _import(member, import_id)
+    slug = member.organisation.slug
+    if csv_import.state == ImportState.DRAFT:
+        return redirect("import-columns", slug, import_id)
+    if request.method == "POST":
+        _handled(request, member, csv_import)
+        return redirect("import-progress", slug, import_id)
+    found = imports.progress(csv_import)
+    by_status = [
+        (status, Status(status).label, count)
+        for status, count in sorted(found.by_status.items())
+    ]
+    going = csv_import.state in (ImportState.STORING, ImportState.STORED)
+    needs_fix = found.by_status.get(Status.NEEDS_FIX, 0)
+    context = {
+        "member": member,
+        "import": csv_import,
+        "found": found,
+        "by_status": by_status,
+        "ends_at": timezone.now() + timedelta(seconds=found.seconds_left),
+        "at_work": going and bool(found.seconds_left),
+        "may_pause": going and bool(found.seconds_left),
+        "may_cancel": csv_import.state != ImportState.CANCELLED
+        and bool(found.seconds_left),
+        "failed": csv_import.faulty + needs_fix,
+    }
+    return render(request, "imports/progress.html", context)
+
+
+def _handled(request: HttpRequest, member: Membership, csv_import: CsvImport) -> None:
+    try:
+        match request.POST.get("action"):
+            case "pause":
+                imports.pause(csv_import, user=member.user)
+                messages.success(request, _("The import is paused."))
+            case "resume":
+                imports.resume(csv_import, user=member.user)
+                messages.success(request, _("The import goes on."))
+            case "cancel":
+                count = imports.cancel(csv_import, user=member.user)
+                words = ngettext(
+                    "The import is cancelled. {count} client was dropped unsent.",
+                    "The import is cancelled. {count} clients were dropped unsent.",
+                    count,
+                )
+                messages.success(request, words.format(count=count))
+            case _other:
+                pass
+    except imports.NotNow:
+        messages.warning(request, _("Somebody was faster. This is how it stands now."))
+
+
+@require_safe
+@members_only(Role.REVIEWER)
+def import_failed(
+    request: HttpRequest, member: Membership, import_id: UUID
+) -> HttpResponseBase:
+    """Stream the rows to correct and load again, with their reasons. Noted in the audit."""
+    csv_import = _import(member, import_id)
+    if request.method != "HEAD":
+        audit.record(
+            "import.failed_rows",
+            organisation=member.organisation,
+            actor=member.user,
+            about=csv_import,
+        )
+    rows = (
+        [cell if _is_phone(cell) else safe_cell(cell) for cell in row]
+        for row in imports.failed_rows(csv_import)
+    )
+    lines = (line.encode() for line in _lines(rows))
+
+    def body() -> Iterator[bytes]:
+        yield BYTE_ORDER_MARK.encode()
+        yield from lines
+
+    response = StreamingHttpResponse(body(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="failed-rows.csv"'
+    return response
+
+
+def _is_phone(cell: str) -> bool:
+    return cell[:1] == "+" and cell[1:].isdigit() and len(cell) <= 16

@@ -1,0 +1,326 @@
+"""A file of clients: read, mapped, checked, loaded once, paused, cancelled, corrected."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.utils import timezone
+from openpyxl import load_workbook
+
+from clients_app import imports
+from clients_app.models import (
+    PAUSED_UNTIL,
+    AuditEvent,
+    CsvImport,
+    ImportedRow,
+    ImportState,
+    Lane,
+    Source,
+    Status,
+    Submission,
+)
+from tests.factories import CustomFieldFactory
+from tests.fleet import Worker, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+START = "/o/al-noor/import/"
+GOOD = (
+    "Type,Company name,First name,Mobile,E-mail\n"
+    "company,Al Noor LLC,,,\n"
+    "contact,,Mariam,0501234567,mariam@example.com\n"
+)
+
+
+def loaded(organisation, user, text):
+    draft = imports.upload(organisation, "clients.csv", text.encode(), user=user)
+    imports.start(draft, user=user)
+    imports.store_due()
+    draft.refresh_from_db()
+    return draft
+
+
+def chosen(client, data, name="clients.csv"):
+    return client.post(START, {"file": SimpleUploadedFile(name, data)})
+
+
+def test_the_whole_way_through_the_pages(reviewer, signed_in, organisation, connected):
+    client = signed_in(reviewer)
+
+    answer = chosen(client, GOOD.encode())
+    columns = client.get(answer.url).content.decode()
+    assert 'value="phone" selected' in columns
+    draft = CsvImport.objects.get()
+    asked = {f"column_{at}": name for at, name in enumerate(draft.columns)}
+    checked = client.post(answer.url, {**asked, "action": "choose"})
+    page = client.get(checked.url).content.decode()
+    assert "Load 2 rows" in page
+    assert Submission.objects.count() == 0
+    started = client.post(checked.url)
+    call_command("deliver", "--once")
+    imports.store_due()
+    call_command("deliver", "--once")
+
+    assert "Clients settled" in client.get(started.url).content.decode()
+    rows = Submission.objects.order_by("id")
+    assert [row.status for row in rows] == [Status.CREATED, Status.CREATED]
+    assert {row.source for row in rows} == {Source.IMPORT}
+    assert {row.lane for row in rows} == {Lane.IMPORT}
+    assert rows[1].answers == {
+        "first_name": "Mariam",
+        "phone": "+971501234567",
+        "email": "mariam@example.com",
+    }
+    call_command("balance")
+
+
+@pytest.mark.parametrize(
+    "data", [b"MZ\x90\x00", b"", b"name,name\nA,B\n", b"PK\x03\x04", b"name\n"]
+)
+def test_a_bad_file_is_told_and_nothing_is_kept(reviewer, signed_in, data):
+    answer = chosen(signed_in(reviewer), data)
+
+    assert answer.status_code == 422
+    assert "There is a problem" in answer.content.decode()
+    assert CsvImport.objects.count() == 0
+
+
+def test_no_file_at_all_is_told(reviewer, signed_in):
+    assert signed_in(reviewer).post(START).status_code == 422
+
+
+def test_every_problem_is_shown_with_its_line(reviewer, signed_in, organisation):
+    client = signed_in(reviewer)
+    text = GOOD + "contact,,Ali,12,nobody\ncompany,,,,\n"
+    answer = chosen(client, text.encode())
+
+    page = client.get(answer.url.replace("columns/", "check/")).content.decode()
+
+    assert "Load 2 rows" in page
+    assert "Enter a phone number" in page
+    assert "Enter an email address" in page
+    assert "Enter the company name" in page
+    assert Submission.objects.count() == 0
+
+
+def test_the_same_file_twice_makes_nothing_twice(owner, organisation):
+    loaded(organisation, owner.user, GOOD)
+    again = imports.upload(organisation, "b.csv", GOOD.encode(), user=owner.user)
+    told = imports.dry_run(again)
+    imports.start(again, user=owner.user)
+    imports.store_due()
+    again.refresh_from_db()
+
+    assert told.loaded_before is not None
+    assert (told.known, told.ready) == (2, 0)
+    assert (again.made, again.known) == (0, 2)
+    assert Submission.objects.count() == 2
+
+
+def test_a_row_in_other_spelling_is_the_same_row(owner, organisation):
+    loaded(organisation, owner.user, GOOD)
+    other = (
+        "E-mail;Mobile;First name;Type\nmariam@example.com;+971 50 123 4567;Mariam;"
+        "contact\n"
+    )
+    loaded(organisation, owner.user, other)
+
+    assert Submission.objects.count() == 2
+
+
+def test_twins_in_one_file_are_told_and_loaded_once(owner, organisation):
+    text = "name\nA\nA\nB\n"
+    draft = imports.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    told = imports.dry_run(draft)
+    imports.start(draft, user=owner.user)
+    imports.store_due()
+
+    assert told.twins == 1
+    assert told.notes == [(3, "", "Says the same as line 2 and is loaded once.")]
+    assert Submission.objects.count() == 2
+
+
+def test_two_organisations_may_load_the_same_file(owner, outsider, organisation):
+    loaded(organisation, owner.user, GOOD)
+    loaded(outsider.organisation, outsider.user, GOOD)
+
+    assert Submission.objects.count() == 4
+
+
+def test_what_does_not_apply_is_told_not_dropped_in_silence(owner, organisation):
+    text = "name,email\nA LLC,a@example.com\n"
+    draft = imports.upload(organisation, "c.csv", text.encode(), user=owner.user)
+
+    assert "Email" in imports.dry_run(draft).notes[0][2]
+
+
+def test_arabic_files_speak_arabic(owner, organisation):
+    field = CustomFieldFactory(organisation=organisation, key="cf_vip", kind="yes_no")
+    text = f"النوع,الاسم الأول,الدولة,{field.label}\nجهة اتصال,مريم,الكويت,نعم\n"
+    draft = loaded(organisation, owner.user, text)
+
+    assert draft.made == 1, list(imports.failed_rows(draft))
+    row = Submission.objects.get()
+    assert (row.type, row.answers["cf_vip"]) == ("contact", True)
+    assert row.answers["billing_address__country"] == "Kuwait"
+
+
+def test_a_paused_import_sends_nothing_until_it_goes_on(
+    owner, organisation, sandbox, connected
+):
+    csv_import = loaded(organisation, owner.user, GOOD)
+    imports.pause(csv_import, user=owner.user)
+    call_command("deliver", "--once")
+    sent = len(sandbox.control.clients())
+    waiting = Submission.objects.filter(not_before=PAUSED_UNTIL).count()
+    imports.resume(csv_import, user=owner.user)
+    call_command("deliver", "--once")
+
+    assert (sent, waiting) == (0, 2)
+    assert len(sandbox.control.clients()) == 2
+    csv_import.refresh_from_db()
+    assert csv_import.state == ImportState.STORED
+
+
+def test_a_key_that_changes_does_not_end_a_pause(owner, organisation, connected):
+    from clients_app import organisations
+
+    csv_import = loaded(organisation, owner.user, GOOD)
+    imports.pause(csv_import, user=owner.user)
+    organisations.verify_key(connected, user=owner.user)
+
+    assert Submission.objects.filter(not_before=PAUSED_UNTIL).count() == 2
+
+
+def test_cancelling_drops_what_was_never_sent_and_the_books_balance(
+    owner, organisation, capsys
+):
+    csv_import = loaded(organisation, owner.user, GOOD)
+    tried = Submission.objects.order_by("id").first()
+    Submission.objects.filter(pk=tried.pk).update(fence=1)
+
+    assert imports.cancel(csv_import, user=owner.user) == 1
+
+    statuses = set(Submission.objects.values_list("status", "closed_reason"))
+    assert (Status.QUEUED, "") in statuses
+    assert len(statuses) == 2
+    assert AuditEvent.objects.filter(action="submission.dropped").count() == 1
+    with pytest.raises(imports.NotNow):
+        imports.resume(csv_import, user=owner.user)
+    call_command("balance")
+
+
+def test_two_people_start_one_import_once(owner, organisation):
+    draft = imports.upload(organisation, "c.csv", GOOD.encode(), user=owner.user)
+    same = CsvImport.objects.get()
+    imports.start(draft, user=owner.user)
+
+    with pytest.raises(imports.NotNow):
+        imports.start(same, user=owner.user)
+
+
+def test_refused_rows_come_back_corrected(reviewer, signed_in, organisation):
+    text = GOOD + "contact,,Ali,12,\n"
+    csv_import = loaded(organisation, reviewer.user, text)
+    refused = Submission.objects.order_by("id").last()
+    Submission.objects.filter(pk=refused.pk).update(
+        status=Status.NEEDS_FIX, problem="http_400", message="Invalid email"
+    )
+
+    answer = signed_in(reviewer).get(f"{START}{csv_import.uuid}/failed.csv")
+    lines = list(csv.reader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
+    faulty = dict(zip(lines[0], lines[1], strict=True))
+    mine = dict(zip(lines[0], lines[2], strict=True))
+    assert len(lines) == 3
+    assert "Enter a phone number" in faulty["problem"]
+    assert mine["portal_reference"] == str(refused.uuid)
+    assert mine["problem"] == "Invalid email"
+
+    corrected = io.StringIO()
+    lines[2][lines[0].index("email")] = "new@example.com"
+    csv.writer(corrected).writerows([lines[0], lines[2]])
+    again = loaded(organisation, reviewer.user, corrected.getvalue())
+
+    refused.refresh_from_db()
+    assert again.made == 1
+    assert (refused.status, refused.answers["email"]) == ("QUEUED", "new@example.com")
+    assert Submission.objects.count() == 2
+
+
+def test_a_worker_killed_while_loading_doubles_and_loses_nothing(
+    owner, organisation, sandbox, connected
+):
+    text = "name\n" + "".join(f"Client {n}\n" for n in range(3_000))
+    draft = imports.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    imports.start(draft, user=owner.user)
+    for enough in (500, 1_500):
+        worker = Worker(sandbox.base_url, HEFFL_RATE_LIMIT="1/60")
+        try:
+            wait_until(lambda n=enough: CsvImport.objects.get().done >= n, 40, 0.01)
+        finally:
+            worker.kill()
+    while imports.store_due():
+        pass
+
+    draft.refresh_from_db()
+    assert (draft.state, draft.done, draft.made) == (ImportState.STORED, 3_000, 3_000)
+    assert Submission.objects.count() == ImportedRow.objects.count() == 3_000
+    accepted = AuditEvent.objects.filter(action="submission.accepted")
+    assert accepted.count() == 3_000
+
+
+def test_the_template_loads_as_it_is(owner, organisation, signed_in):
+    client = signed_in(owner)
+    CustomFieldFactory(organisation=organisation, key="cf_size")
+    as_csv = client.get(f"{START}template.csv").content
+    as_xlsx = client.get(f"{START}template.xlsx").content
+
+    draft = imports.upload(organisation, "t.csv", as_csv, user=owner.user)
+
+    assert imports.dry_run(draft).ready == 2
+    assert "cf_size" in draft.columns
+    headers = next(load_workbook(io.BytesIO(as_xlsx)).active.values)
+    assert list(headers) == draft.columns
+
+
+def test_files_are_forgotten_in_time(owner, organisation):
+    csv_import = loaded(organisation, owner.user, GOOD)
+    draft = imports.upload(organisation, "d.csv", GOOD.encode(), user=owner.user)
+    later = timezone.now() + imports.KEEP_DONE + imports.KEEP_DRAFT
+
+    imports.tidy(later)
+
+    csv_import.refresh_from_db()
+    assert csv_import.content is None
+    assert not CsvImport.objects.filter(pk=draft.pk).exists()
+
+
+def test_a_file_read_in_another_encoding_shows_so(reviewer, signed_in, organisation):
+    client = signed_in(reviewer)
+    answer = chosen(client, "name,city\nشركة النور,دبي\n".encode("cp1256"))
+    assert "شركة النور" in client.get(answer.url).content.decode()
+
+    client.post(answer.url, {"action": "read", "encoding": "cp1252", "delimiter": ","})
+    page = client.get(answer.url).content.decode()
+    assert "شركة النور" not in page
+
+    refused = client.post(
+        answer.url, {"action": "read", "encoding": "utf-8", "delimiter": ","}
+    )
+    assert refused.status_code == 422
+    assert "not in this encoding" in refused.content.decode()
+
+
+def test_two_columns_for_one_field_are_refused(reviewer, signed_in, organisation):
+    client = signed_in(reviewer)
+    answer = chosen(client, b"name,other\nA,B\n")
+
+    refused = client.post(
+        answer.url, {"action": "choose", "column_0": "name", "column_1": "name"}
+    )
+
+    assert refused.status_code == 422
+    assert "Two columns are both" in refused.content.decode()
