@@ -27,9 +27,9 @@ def balance_page(request: HttpRequest, member: Membership) -> HttpResponse:
     """Show a month of days, what waits in each lane, and the switch of the daily mail."""
     organisation = member.organisation
     if request.method == "POST":
-        if not member.has_role(Role.ADMIN):
-            raise PermissionDenied
         if (wanted := request.POST.get("digest")) in {"on", "off"}:
+            if not member.has_role(Role.ADMIN):
+                raise PermissionDenied
             digest.switch(organisation, wanted == "on", user=member.user)
             messages.success(request, _("The change is saved."))
         return redirect("balance", organisation.slug)
