@@ -25,6 +25,21 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 addEventListener("securitypolicyviolation", (event) => breaches.push(event.violatedDirective));
 """
+MEASURE = """() => {
+  const loads = ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+    .filter((one) => !["fetch", "other"].includes(one.initiatorType));
+  return {
+    bytes: loads.reduce((sum, one) => sum + one.encodedBodySize, 0),
+    requests: loads.length,
+    shifts: window.shifts,
+    breaches: window.breaches,
+  };
+}"""
+"""Compressed bodies, as the page itself knows them, without what it asks for afterwards.
+
+The icon of 147 bytes comes on top, counted by some loads only.
+"""
+ICON = 1
 ENTRY = {"accounts/login/", "accounts/logout/", "accounts/password/reset/", "nowhere/"}
 
 
@@ -73,12 +88,10 @@ def test_every_page_keeps_its_budget_and_the_policy(
         )
         context.add_init_script(WATCH)
         page = context.new_page()
-        loads = watch(context, page)
         page.goto(path, wait_until="load")
-        first = list(loads)
-        shown = page.evaluate("() => [window.shifts, window.breaches]")
+        shown = page.evaluate(MEASURE)
         seen.append(path)
-        broken += faults(path, first, shown, page.content())
+        broken += faults(path, shown, page.content())
         context.close()
     assert broken == []
     assert len(seen) > 12
@@ -93,29 +106,16 @@ def opens_as_page(client, path):
     return ours and b"<html" in b"".join(answer)
 
 
-def watch(context, page):
-    """Return a list that grows with the bytes of each finished request."""
-    loads = []
-    session = context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.on(
-        "Network.loadingFinished",
-        lambda event: loads.append(event["encodedDataLength"]),
-    )
-    return loads
-
-
-def faults(path, loads, shown, html):
-    shifts, breaches = shown
+def faults(path, shown, html):
     found = []
-    if sum(loads) > MOST_BYTES:
-        found.append(f"{path} takes {sum(loads):.0f} bytes")
-    if len(loads) > MOST_REQUESTS:
-        found.append(f"{path} takes {len(loads)} requests")
-    if shifts > 0:
-        found.append(f"{path} shifts by {shifts:.4f}")
-    if breaches:
-        found.append(f"{path} breaks {breaches}")
+    if shown["bytes"] > MOST_BYTES:
+        found.append(f"{path} takes {shown['bytes']} bytes")
+    if shown["requests"] + ICON > MOST_REQUESTS:
+        found.append(f"{path} takes {shown['requests'] + ICON} requests")
+    if shown["shifts"] > 0:
+        found.append(f"{path} shifts by {shown['shifts']:.4f}")
+    if shown["breaches"]:
+        found.append(f"{path} breaks {shown['breaches']}")
     if re.search(r"<[a-z][^>]*\s(style|on[a-z]+)=", html):
         found.append(f"{path} has a style or a handler inside")
     return found
