@@ -12,7 +12,7 @@ PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES
 	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench sandbox check fmt format lint types imports migrations \
+.PHONY: help run test soak approve bench sandbox check fmt format lint types imports migrations \
 	deploy-check secrets pins requirements messages installed installed-dev
 
 help: ## list these commands
@@ -29,6 +29,9 @@ check: installed-dev format lint types imports migrations deploy-check secrets p
 
 soak: installed-dev ## every fault suite on both databases, one table at the end; ARGS="--only storm" for some
 	@exec $(PY) -m tests.soak $(ARGS)
+
+approve: installed-dev ## take the pictures anew that the main pages are compared with
+	APPROVE=1 $(PY) -m pytest tests/browser/test_looks.py -q
 
 bench: installed-dev ## measure speed beside its floors and print ratios
 	@set -e; for each in benchmarks/[a-z]*.py; do \

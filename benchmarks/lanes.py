@@ -38,7 +38,6 @@ from clients_app import credentials  # noqa: E402
 from clients_app.crypto import Secret  # noqa: E402
 from clients_app.delivery.wakeups import wake_organisation  # noqa: E402
 from clients_app.models import (  # noqa: E402
-    ApiCredential,
     Lane,
     Organisation,
     Source,
@@ -96,7 +95,7 @@ def used(pid: int) -> tuple[float, float]:
 
 def shown(name: str, value: str) -> None:
     """Print one line."""
-    print(f"  {name:<52} {value}")
+    print(f"  {name:<52} {value}", flush=True)
 
 
 def desk_waits(
@@ -196,9 +195,9 @@ def ceiling(control: Control, options: argparse.Namespace) -> None:
     os.environ["HEFFL_RATE_LIMIT"] = "100000/60"
     control.set(latency=0.05, rate=None)
     for count, waiting in ((10, 1_000), (100, 10_000), (500, 10_000), (500, 100_000)):
+        waiting = max(count, int(waiting * options.scale))
         control.reset(workspaces=True)
-        Submission.objects.all()._raw_delete("default")
-        ApiCredential.objects.all().delete()
+        _stage.empty_tables()
         for where in organisations(control, count, f"c{count}x{waiting}"):
             backlog(where, waiting // count)
         command = ("manage.py", "deliver", "--threads", str(options.threads))
@@ -232,6 +231,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--threads", type=int, default=12)
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="of the ceiling's queues"
+    )
     parser.add_argument("--ceiling", action="store_true", help="and nothing else")
     options = parser.parse_args()
     call_command("migrate", verbosity=0)

@@ -142,6 +142,9 @@ def _email(text: str) -> dict[str, Any]:
         )
     if text.strip().startswith("smtp+ssl:"):
         config["EMAIL_USE_SSL"] = True
+    if config["EMAIL_FILE_PATH"]:
+        # The library drops the first slash of file:///path.
+        config["EMAIL_FILE_PATH"] = "/" + str(config["EMAIL_FILE_PATH"]).lstrip("/")
     return config
 
 

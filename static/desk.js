@@ -100,6 +100,7 @@
     if (!(place in store)) return say(one("offline").textContent);
     delete store[key];
     document.querySelector(".summary")?.remove();
+    show("restored", false);
     const kept = ["type", "billing_address__country"].map((field) => [field, valueOf(entry, field)]);
     fill([...kept, ["submission_token", random()]]);
     blank = typed();

@@ -77,6 +77,8 @@ def addresses(organisation) -> list[str]:
         f"{base}/settings/fields/",
         f"{base}/settings/fields/new/",
         f"{base}/settings/heffl/",
+        f"{base}/settings/signup/",
+        f"{base}/settings/signup/poster/",
         "/accounts/preferences/",
         "/nowhere/",
     ]

@@ -367,14 +367,14 @@ def test_a_stranger_does_not_reach_a_thing_by_a_parameter(scene, route, thing):
     names = dict.fromkeys(ID_NAMES, foreign)
     before = scene.rows()
 
-    for action in ("approve", "remove", "drop"):
-        data = {**names, "action": action}
-        path = scene.path(route, own)
-        statuses = ask(browser(user), path, data)
-        also = browser(user).post(f"{path}?{urlencode(data)}", data)
+    client = browser(user)
+    data = {**names, "action": "remove"}
+    path = scene.path(route, own)
+    statuses = ask(client, path, data)
+    also = client.post(f"{path}?{urlencode(data)}", data)
 
-        assert max(*statuses.values(), also.status_code) < 500, statuses
-        assert CANARY.encode() not in body(also)
+    assert max(*statuses.values(), also.status_code) < 500, statuses
+    assert CANARY.encode() not in body(also)
     assert scene.rows() == before
 
 

@@ -98,9 +98,9 @@ def wait_gone(pid: int, seconds: float) -> bool:
 
 def _work(threads: int) -> None:
     from clients_app.delivery.engine import Engine
-    from clients_app.management.commands.deliver import check_key
+    from clients_app.management.commands.deliver import CHORES, check_key
 
-    engine = Engine(threads, check_key)
+    engine = Engine(threads, check_key, CHORES)
     engine.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     engine.stop()

@@ -263,6 +263,12 @@ def test_every_documented_kind_of_mail_is_taken(monkeypatch, address):
     assert env.read().email["EMAIL_BACKEND"]
 
 
+def test_mail_goes_to_the_file_that_is_named(monkeypatch):
+    monkeypatch.setenv("EMAIL_URL", "file:///tmp/mail")
+
+    assert env.read().email["EMAIL_FILE_PATH"] == "/tmp/mail"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
