@@ -53,7 +53,7 @@ from clients_app.models import (
 from clients_app.sheets import SheetError, Table
 from clients_app.submissions import Filled, revise, submit_many
 
-CHUNK = 500
+CHUNK = 100
 PAUSE = 0.05
 """Seconds between two chunks, in which a desk gets its turn with the database."""
 AT_A_STRETCH = 5.0

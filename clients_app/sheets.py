@@ -13,14 +13,14 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from openpyxl import load_workbook
-from openpyxl.cell.cell import MergedCell
+from openpyxl.cell.cell import ERROR_CODES
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 10_000
@@ -157,7 +157,7 @@ def read_csv(data: bytes, encoding: str, delimiter: str) -> Table:
     return _table(_csv_rows(text, delimiter))
 
 
-def _csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[object]]]:
+def _csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, Sequence[object]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     while True:
@@ -243,9 +243,10 @@ def _look_at(packed: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
         )
 
 
-def _xlsx_rows(sheet: object) -> Iterator[tuple[int, list[object]]]:
+def _xlsx_rows(sheet: object) -> Iterator[tuple[int, Sequence[object]]]:
     read = 0
-    for line, row in enumerate(sheet.iter_rows(), start=1):  # type: ignore[attr-defined]
+    rows = sheet.iter_rows(values_only=True)  # type: ignore[attr-defined]
+    for line, row in enumerate(rows, start=1):
         read += len(row)
         if read > MAX_CELLS_READ:
             raise SheetError(
@@ -253,23 +254,10 @@ def _xlsx_rows(sheet: object) -> Iterator[tuple[int, list[object]]]:
                     "The Excel file holds too much. Keep one sheet with the clients only."
                 )
             )
-        cells: list[object] = []
-        for cell in row:
-            if isinstance(cell, MergedCell):
-                cells.append("")
-            elif cell.data_type in ("f", "e"):
-                cells.append(_Formula(cell.data_type == "e"))
-            else:
-                cells.append(cell.value)
-        yield line, cells
+        yield line, row
 
 
-@dataclass(frozen=True)
-class _Formula:
-    is_error: bool = False
-
-
-def _table(rows: Iterable[tuple[int, list[object]]]) -> Table:
+def _table(rows: Iterable[tuple[int, Sequence[object]]]) -> Table:
     table: Table | None = None
     for line, cells in rows:
         texts: list[str] = []
@@ -335,10 +323,6 @@ def _text(cell: object) -> tuple[str, str]:
     """Return a cell as text, and what is wrong with it as such ("" when nothing is)."""
     if isinstance(cell, str):
         return _from_text(cell)
-    if isinstance(cell, _Formula):
-        if cell.is_error:
-            return "", _("The cell shows an error of the spreadsheet.")
-        return "", _("The cell holds a formula. Replace it by its value.")
     if isinstance(cell, bool):
         return ("yes" if cell else "no"), ""
     if isinstance(cell, int):
@@ -375,6 +359,8 @@ def _from_text(text: str) -> tuple[str, str]:
         return text[:MAX_CELL], _("The cell holds more than 10,000 characters.")
     if _FORMULA_KEPT.match(text):
         return text[1:], ""  # as our own exports write it
+    if text in ERROR_CODES:
+        return "", _("The cell shows an error of the spreadsheet.")
     if text.lstrip()[:1] in ("=", "＝"):
         return text, _("The cell holds a formula. Replace it by its value.")
     if match := _EXPONENT.fullmatch(text):
