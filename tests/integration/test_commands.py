@@ -225,7 +225,7 @@ def test_keyring_rotation_from_old_to_new(organisation, settings):
     key.refresh_from_db()
     assert before[0] == 1
     assert "old key 'old' is still in use" in before[2]
-    assert "Sealed with 'new': 1 API keys, 0 second factors." in rotated[1]
+    assert "1 API keys, 0 second factors, 0 webhook secrets." in rotated[1]
     assert after == (0, "new: 1 secrets\nold: 0 secrets\n", "")
     assert kid_of(key.ciphertext) == "new"
     assert AuditEvent.objects.get().action == "keyring.rotated"

@@ -124,5 +124,5 @@ def test_its_queries_do_not_grow_with_what_there_is(
         SubmissionFactory(organisation=other)
         RateBudget.objects.create(fingerprint=f"{number:064x}")
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         samples()

@@ -331,10 +331,13 @@ def test_overlong_words_of_heffl_are_cut(organisation, key):
 
 
 def test_a_client_linked_already_is_not_linked_twice(organisation, key, reviewer, api):
-    company(organisation, status="CREATED", heffl_id="clt_1", number="C-1")
+    original = company(organisation, status="CREATED", heffl_id="clt_1", number="C-1")
     row = company(organisation, status="NEEDS_FIX", problem="conflict")
     api.clients = [remote()]
     look(row)
 
-    with pytest.raises(review.LinkedElsewhere):
-        review.link(row, "clt_1", user=reviewer.user)
+    review.link(row, "clt_1", user=reviewer.user)
+
+    row.refresh_from_db()
+    assert (row.status, row.heffl_id) == ("DROPPED", "")
+    assert row.duplicate_of == original
