@@ -21,7 +21,7 @@ from django.utils import timezone
 from clients_app import tally
 from clients_app.heffl.outcome import Outcome, Reading, Verdict
 from clients_app.heffl.shape import REPEATED, Oddity, Shape
-from clients_app.models import DriftSign, Status, Submission
+from clients_app.models import DriftSign, Organisation, Status, Submission
 
 MOST_PENDING = 20_000
 FINE_AGAIN = 5
@@ -116,6 +116,10 @@ def write(now: datetime | None = None) -> int:
     signs = DriftSign.objects.filter(organisation__in=concerned)
     if not odd and not signs.exists():
         return 0
+    known = Organisation.objects.filter(pk__in=concerned)
+    there = set(known.values_list("pk", flat=True))  # one may have gone since
+    notes = [note for note in notes if note.organisation in there]
+    odd = [note for note in notes if note.oddities]
     try:
         with transaction.atomic():
             touched = _apply(notes, now)

@@ -69,7 +69,7 @@ def run_through(page, portal, owner) -> dict[str, bytes]:
     page.goto("/o/al-noor/settings/heffl/")
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")
-    key = page.locator("[type=password]")
+    key = page.locator("[name=key]")
     page.locator("text=Replace the key").first.wait_for()
     key.fill(KEY + "\u00e9 wrong")
     key.press("Enter")

@@ -38,6 +38,7 @@ def furnished(organisation, owner):
             created_by=owner.user,
             not_before=later,
             lease_until=later if status == Status.SENDING else None,
+            reconcile_at=later if status == Status.UNCERTAIN else None,
             heffl_id="clt_1" if status == Status.CREATED else "",
             number="CLT-00001" if status == Status.CREATED else "",
             problem="http_400" if status == Status.NEEDS_FIX else "",
@@ -163,36 +164,6 @@ def test_no_page_is_wider_than_its_window(sign_in, portal, owner, furnished, wid
     )
 
     assert found == {}
-
-
-def first_load(page, address) -> tuple[int, int]:
-    """Return (bytes, requests) of a first visit, as they came over the wire."""
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    sizes = []
-    session.on(
-        "Network.loadingFinished",
-        lambda event: sizes.append(event["encodedDataLength"]),
-    )
-    page.goto(address, wait_until="load")
-    page.wait_for_timeout(150)  # before the first look at a status that is not final
-    session.detach()
-    return int(sum(sizes)), len(sizes)
-
-
-def test_every_first_load_is_small(sign_in, portal, owner, furnished):
-    page = sign_in(owner)
-
-    loads = {address: first_load(page, address) for address in addresses(furnished)}
-
-    print(f"\nfirst load of the form: {loads['/o/al-noor/clients/new/']}")  # noqa: T201
-    too_much = {
-        address: load
-        for address, load in loads.items()
-        if load[0] > MOST_BYTES or load[1] > MOST_REQUESTS
-    }
-    assert too_much == {}
 
 
 def test_every_status_has_words_of_its_own(sign_in, portal, owner, furnished):
