@@ -29,10 +29,13 @@ def deliver_next(fingerprint: str) -> bool:
 
     Returns False when nothing was sent. Never raises for what Heffl does.
     """
-    taken = persistently(lambda: outbox.claim(fingerprint, timezone.now()))
+    # The clock starts before the claim: a process frozen while the claim's commit is on
+    # its way back must not believe that it has all its time left.
+    started, taken = persistently(
+        lambda: (time.monotonic(), outbox.claim(fingerprint, timezone.now()))
+    )
     if taken is None:
         return False
-    started = time.monotonic()
     outcome = _send(taken, started)
     persistently(lambda: outbox.record_outcome(taken, outcome, timezone.now()))
     return True
@@ -43,7 +46,10 @@ def _send(taken: outbox.Claim, started: float) -> Outcome:
     allowed = float(settings.HEFFL_TIMEOUTS["total"])
     try:
         api = credentials.api_for(taken.credential)
-        left = allowed - (time.monotonic() - started)
+        left = min(
+            allowed - (time.monotonic() - started),
+            (taken.deadline_at - timezone.now()).total_seconds(),
+        )
         return api.create_client(taken.body, time_left=left)
     except Exception as error:  # noqa: BLE001 - nobody knows how far the call got
         log.error(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from clients_app.delivery import engine, outbox, reconcile
+from clients_app.delivery import engine, outbox, reconcile, relay
 from clients_app.delivery.timing import Timing
 from clients_app.models import (
     DeliveryAttempt,
@@ -310,3 +311,25 @@ def test_submit_again_with_the_same_token_finds_the_unclear_one(
     )
 
     assert again.pk == row.pk
+
+
+def test_a_worker_that_froze_while_its_claim_was_committed_sends_nothing(
+    organisation, sandbox, connected, settings, monkeypatch
+):
+    """Its lease is over then, and another may have sent the client meanwhile."""
+    settings.HEFFL_TIMEOUTS = {**settings.HEFFL_TIMEOUTS, "total": 0.3}
+    row = entered(organisation, {"name": "Frozen LLC"})
+    claim = outbox.claim
+
+    def claim_and_freeze(*args, **kwargs):
+        taken = claim(*args, **kwargs)
+        time.sleep(0.4)
+        return taken
+
+    monkeypatch.setattr(outbox, "claim", claim_and_freeze)
+
+    relay.deliver_next(connected.fingerprint)
+
+    row.refresh_from_db()
+    assert sandbox.control.clients() == []
+    assert (row.status, row.problem) == (Status.QUEUED, "deadline_before_send")

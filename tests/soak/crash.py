@@ -185,6 +185,11 @@ def run(ground: Ground) -> Result:
             if times > 1 and kind == "sendto" and n in posts:
                 frozen_twice += times - 1
     result = ground.count("crash")
+    twice = {
+        n for n, times in ground.control.creates_per_name("crash").items() if times > 1
+    }
+    if twice:
+        result.notes.append(f"twice, at these points: {sorted(twice)}")
     result.points = points
     result.faults += bad
     if frozen_twice > 1:
