@@ -20,6 +20,8 @@ from django.utils.translation.template import templatize
 from clients_app.models import CustomFieldKind, Status
 from tests.factories import CustomFieldFactory, SubmissionFactory
 
+pytestmark = pytest.mark.once  # What a page says does not depend on the database.
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 FOLDER = BASE_DIR / "locale/ar/LC_MESSAGES"
 # One number for each of the six plural forms of Arabic.

@@ -30,6 +30,8 @@ from tests.factories import (
     UserFactory,
 )
 
+pytestmark = pytest.mark.once  # Who may see what does not depend on the database.
+
 CANARY = "Zyqqvarn"
 ORDER = [Role.FRONTDESK, Role.REVIEWER, Role.ADMIN, Role.OWNER]
 

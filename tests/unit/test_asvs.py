@@ -8,6 +8,8 @@ import pytest
 
 from tests.asvs import SHOWN, WAIVED
 
+pytestmark = pytest.mark.once  # Which test shows what does not depend on the database.
+
 TESTS = Path(__file__).resolve().parents[1]
 # OWASP ASVS 5.0, the requirements this portal holds itself to.
 PROMISED = [
