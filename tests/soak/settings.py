@@ -31,6 +31,8 @@ STORAGES = {  # pages need no collectstatic run
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+if os.environ.get("SOAK_KEEP_LOG"):  # what is cut must not move into the database
+    DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA wal_autocheckpoint=0;"  # noqa: F405
 if os.environ.get("SOAK_SYNCHRONOUS"):
     _options = DATABASES["default"]["OPTIONS"]  # noqa: F405
     _options["init_command"] = _options["init_command"].replace(
