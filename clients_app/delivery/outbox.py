@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from clients_app import audit, custom_fields, drift, tally
@@ -248,9 +248,8 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
         budget = rate_limit.locked(fingerprint)
         rate_limit.heed(budget, outcome.rate, now)
         _judge_remote(budget, outcome, now)
-        row = Submission.objects.select_related("organisation").get(
-            pk=taken.submission_id
-        )
+        # Locked: Heffl's own report of the client may come at this very moment.
+        row = _with_organisation().get(pk=taken.submission_id)
         mine = Submission.objects.filter(
             pk=row.pk, status=Status.SENDING, fence=taken.fence
         )
@@ -296,6 +295,12 @@ def record_outcome(taken: Claim, outcome: Outcome, now: datetime) -> bool:
         },
     )
     return settled
+
+
+def _with_organisation() -> QuerySet[Submission]:
+    """Return submissions to change, each locked until the transaction ends."""
+    rows = Submission.objects.select_related("organisation")
+    return rows.select_for_update(of=("self",), no_key=True)
 
 
 def _is_key_of(fingerprint: str, organisation_id: int) -> bool:
@@ -465,22 +470,20 @@ def take_back_lost(now: datetime) -> int:
 
     Returns how many there were.
     """
-    lost = Submission.objects.select_related("organisation").filter(
-        status=Status.SENDING, lease_until__lt=now
-    )[:500]
+    lost = {"status": Status.SENDING, "lease_until__lt": now}
     count = 0
-    for row in lost:
+    for pk in list(Submission.objects.filter(**lost).values_list("pk", flat=True)[:500]):
         with transaction.atomic():
+            row = _with_organisation().filter(pk=pk, **lost).first()
+            if row is None:
+                continue
             attempt = DeliveryAttempt.objects.filter(
                 submission=row, fence=row.fence
             ).first()
             deadline = attempt.deadline_at if attempt else now
-            changed = Submission.objects.filter(
-                pk=row.pk, status=Status.SENDING, fence=row.fence, lease_until__lt=now
-            ).update(lease_until=None, **unclear(row, deadline, "worker_lost"))
-            if not changed:
-                continue
-            count += 1
+            count += Submission.objects.filter(pk=pk, fence=row.fence, **lost).update(
+                lease_until=None, **unclear(row, deadline, "worker_lost")
+            )
             DeliveryAttempt.objects.filter(
                 submission=row, fence=row.fence, finished_at__isnull=True
             ).update(verdict=Verdict.UNCERTAIN, reason="worker_lost")

@@ -10,13 +10,13 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from clients_app import organisations
+from clients_app import organisations, webhooks
 from clients_app.credentials import seal_new
 from clients_app.crypto import Secret
 from clients_app.delivery import holds, outbox, rate_limit, wakeups
 from clients_app.heffl.contract import RemoteClient
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
-from clients_app.models import HoldReason, Source, Submission
+from clients_app.models import HoldReason, Source, Status, Submission
 from tests.conftest import KEY
 from tests.factories import SubmissionFactory
 from tests.integration.test_submit_and_deliver import entered
@@ -111,3 +111,37 @@ def test_a_number_longer_than_its_column_is_cut(organisation, key):
 
     row.refresh_from_db()
     assert (row.status, len(row.number)) == ("CREATED", 200)
+
+
+@pytest.mark.parametrize("end", ["outcome", "lost"])
+def test_a_report_that_comes_while_a_call_is_written_down_is_not_forgotten(
+    organisation, key, monkeypatch, end
+):
+    """Between reading the submission and changing it, Heffl reports the client."""
+    row = entered(organisation, {"name": "Lost LLC"})
+    now = timezone.now()
+    taken = outbox.claim(key.fingerprint, now)
+    report = webhooks.Report("client.created", "clt_77", "Lost LLC", "")
+    asides = []
+    original = outbox.unclear
+
+    def unclear(*args):
+        changes = original(*args)
+        asides.append(
+            Aside(lambda: webhooks._look_soon(organisation, report, timezone.now()))
+        )
+        asides[0].join(0.5)
+        return changes
+
+    monkeypatch.setattr(outbox, "unclear", unclear)
+    if end == "outcome":
+        unknown = Outcome(Verdict.UNCERTAIN, Phase.SENDING, "reset")
+        outbox.record_outcome(taken, unknown, now)
+    else:
+        outbox.take_back_lost(now + timedelta(hours=1))
+    asides[0].join(10)
+
+    row.refresh_from_db()
+    assert asides[0].fault is None
+    assert (row.status, row.reported) == (Status.UNCERTAIN, True)
+    assert row.reconcile_at <= timezone.now()
