@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from clients_app.models import Membership
 from clients_app.views import waiting
 from scripts import chromium
+from tests.browser import traces
+from tests.browser.traces import pytest_runtest_makereport  # noqa: F401 - a hook
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -54,7 +56,9 @@ def _no_held_answers(monkeypatch):
 
 
 @pytest.fixture
-def open_page(browser, live_server, signed_in) -> Iterator[Callable[..., Page]]:
+def open_page(
+    request, browser, live_server, signed_in
+) -> Iterator[Callable[..., Page]]:
     """Return a function: member or None → a page, signed in, 1280 × 900 unless told.
 
     The test fails in the end when a page threw, broke the content security policy or
@@ -71,9 +75,9 @@ def open_page(browser, live_server, signed_in) -> Iterator[Callable[..., Page]]:
         ):
             trouble.append(message.text)
 
-    def asked(request):
-        if urlsplit(request.url).netloc != home:
-            trouble.append(f"asked {request.url}")
+    def asked(sent):
+        if urlsplit(sent.url).netloc != home:
+            trouble.append(f"asked {sent.url}")
 
     def open_one(
         person: Membership | None = None, language: str = "", **options
@@ -81,6 +85,7 @@ def open_page(browser, live_server, signed_in) -> Iterator[Callable[..., Page]]:
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = browser.new_context(base_url=live_server.url, **options)
         contexts.append(context)
+        traces.record(context)
         cookies = {settings.LANGUAGE_COOKIE_NAME: language} if language else {}
         if person is not None:
             name = settings.SESSION_COOKIE_NAME
@@ -99,6 +104,5 @@ def open_page(browser, live_server, signed_in) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
+    traces.close(contexts, request.node)
     assert trouble == []

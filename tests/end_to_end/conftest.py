@@ -11,18 +11,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from clients_app.credentials import seal_new
 from clients_app.crypto import Secret
 from clients_app.models import Membership
 from heffl_sandbox import server
 from heffl_sandbox.control import Control
+from tests.browser import traces
 from tests.browser.conftest import browser  # noqa: F401 - the same Chromium
+from tests.browser.traces import pytest_runtest_makereport  # noqa: F401 - a hook
 from tests.conftest import KEY, Sandbox
 from tests.fleet import ROOT, Worker, database_url, wait_until
 
@@ -128,7 +132,7 @@ class Watched:
 
 
 @pytest.fixture
-def open_browser(browser, portal) -> Iterator[Callable[..., Page]]:  # noqa: F811
+def open_browser(request, browser, portal) -> Iterator[Callable[..., Page]]:  # noqa: F811
     """Return a function that opens a page in a fresh profile.
 
     Afterwards: no request went to another host, no script failed, no policy was broken.
@@ -155,18 +159,18 @@ def open_browser(browser, portal) -> Iterator[Callable[..., Page]]:  # noqa: F81
         context = browser.new_context(base_url=portal.url, **options)
         context.set_default_timeout(15_000)
         contexts.append(context)
+        traces.record(context)
         context.on("page", watch)
         return context.new_page()
 
     yield open_page
-    for context in contexts:
-        context.close()
+    traces.close(contexts, request.node, [portal.log, portal.worker_log])
     assert seen.foreign == []
     assert seen.complaints == []
 
 
 @pytest.fixture
-def sign_in(open_browser) -> Callable[..., Page]:
+def sign_in(open_browser, portal) -> Callable[..., Page]:
     """Return a function: a membership → a page after signing in by hand."""
 
     def sign(member: Membership, **options):
@@ -177,7 +181,12 @@ def sign_in(open_browser) -> Callable[..., Page]:
         page.fill("[name=login]", member.user.email)
         page.fill("[name=password]", PASSWORD)
         page.press("[name=password]", "Enter")
-        page.wait_for_url("**/clients/new/")
+        try:
+            page.wait_for_url("**/clients/new/")
+        except PlaywrightTimeout:
+            shown = page.inner_text("body")[:500]
+            said = Path(portal.log).read_text(errors="replace")[-1500:]
+            pytest.fail(f"after signing in: {page.url}\n{shown}\n{said}")
         expect(page.locator("[name=name]").first).to_be_focused()
         return page
 
