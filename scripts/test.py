@@ -1,7 +1,8 @@
-"""`make test`: every test on SQLite, again on PostgreSQL at the same time, then a browser.
+"""`make test`: every test on SQLite and again on PostgreSQL, and a real browser.
 
-A part that this machine cannot run is left out and named in the last lines;
-REQUIRE_ALL=1 makes that a failure.
+Two of these go on at a time; what each says is shown whole and in order. A part that this
+machine cannot run is left out and named in the last lines; REQUIRE_ALL=1 makes that a
+failure.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +26,9 @@ from scripts import chromium, postgresql
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when the arguments select nothing
+AT_A_TIME = 2
 NO_DATABASE = ("tests/unit/heffl", "tests/unit/sandbox")  # once is enough
+BROWSER = ((", pages", "tests/browser"), (", flows", "tests/end_to_end"))
 
 
 @dataclass
@@ -33,61 +37,70 @@ class Part:
 
     name: str
     select: str
+    paths: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    waits: bool = False
+    """It mostly waits: it may go on beside the others."""
     code: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-    _process: subprocess.Popen[str] | None = None
-    _output: IO[str] | None = None
+    _process: subprocess.Popen[bytes] | None = None
+    _output: IO[bytes] | None = None
+    _shown: int = 0
+    _headed: bool = False
 
-    def start(self, arguments: list[str], *, aside: bool) -> None:
-        """Start pytest; aside: its output is kept until `finish` shows it."""
+    def start(self, arguments: list[str]) -> None:
+        """Start pytest; what it prints waits for `show`."""
         environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
         environment |= {"PYTHONUNBUFFERED": "1", **self.environment}
-        if aside:
-            self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in finish
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `stop`
         colour = "yes" if sys.stdout.isatty() else "no"
-        sys.stdout.write(
-            f"== {self.name}{' (shown when it is done)' if aside else ''}\n"
-        )
-        sys.stdout.flush()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-q", f"--color={colour}"]
             + [f"--ignore={path}" for path in self.ignore]
-            + ["-m", self.select, *arguments],
+            + ["-m", self.select, *arguments, *self.paths],
             cwd=BASE_DIR,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=self._output or subprocess.PIPE,
+            stdout=self._output,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         )
 
-    def finish(self) -> None:
-        """Wait for the end, show the output, and count what passed and failed."""
-        process = self._process
-        if process is None:
-            return
-        last = ""
-        if self._output is not None:
-            process.wait()
+    @property
+    def running(self) -> bool:
+        """Say whether it goes on."""
+        if self._process is not None and self.code is None:
+            self.code = self._process.poll()
+        return self._process is not None and self.code is None
+
+    def show(self) -> bool:
+        """Print what came since the last time; False once it has ended and all is said."""
+        going = self.running
+        if self._output is None:
+            return self.code is None
+        if not self._headed:
+            self._headed = True
             sys.stdout.write(f"\n== {self.name}\n")
-            self._output.seek(0)
-        source = self._output or process.stdout
-        for line in source or ():
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            if re.search(r"\bin [\d.]+s\b", line):
-                last = re.sub(r"\x1b\[[\d;]*m", "", line)
-        self.code = process.wait()
+        # By place: the child writes where the file's one position is.
+        text = os.pread(self._output.fileno(), 1 << 24, self._shown)
+        self._shown += len(text)
+        sys.stdout.write(text.decode(errors="replace"))
+        sys.stdout.flush()
+        if not going:
+            self._count()
+        return going
+
+    def _count(self) -> None:
+        if self._output is None:
+            return
+        told = os.pread(self._output.fileno(), 1 << 24, 0).decode(errors="replace")
+        told = re.sub(r"\x1b\[[\d;]*m", "", told)
+        last = next((x for x in told.splitlines()[::-1] if " in " in x), "")
         if took := re.search(r"\bin ([\d.]+)s\b", last):
             self.seconds = float(took[1])
         for number, word in re.findall(r"(\d+) (passed|failed|error|skipped)", last):
             self.counts["failed" if word == "error" else word] += int(number)
-        if source is not None:
-            source.close()
 
     def stop(self) -> None:
         """End the run, if it still goes on."""
@@ -96,6 +109,9 @@ class Part:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(10)
             self._process.kill()
+        if self._output is not None:
+            self._output.close()
+            self._output = None
 
     @property
     def good(self) -> bool:
@@ -126,41 +142,61 @@ def collect_static() -> None:
     )
 
 
+def names_tests(argument: str) -> bool:
+    """Say whether an argument for pytest is a file, a folder or a test in one."""
+    return (BASE_DIR / argument.partition("::")[0]).exists()
+
+
+def run_all(parts: list[Part], arguments: list[str]) -> None:
+    """Run the parts, two at a time, and show what they say in their order."""
+    waiting = list(parts)
+    for part in parts:
+        while True:
+            busy = sum(each.running and not each.waits for each in parts)
+            for each in list(waiting):
+                if each.waits or busy < AT_A_TIME:
+                    waiting.remove(each)
+                    each.start(arguments)
+                    busy += not each.waits
+            if not part.show():
+                break
+            time.sleep(0.2)
+
+
 def run_parts(arguments: list[str]) -> tuple[list[Part], dict[str, str]]:
     """Run everything this machine can. Return the parts run, and those not and why."""
-    parts = [Part("SQLite", "not soak and not browser")]
+    plain = "not soak and not browser"
+    named = any(map(names_tests, arguments))  # then just these, wherever they are
+    aside = () if named else NO_DATABASE
+    parts = [Part("SQLite", plain, ignore=aside)]
     left_out: dict[str, str] = {}
     browser, fault = chromium.find_or_install()
-    if browser is None:
-        left_out["browser tests"] = fault
     with postgresql.found_or_made() as (server, why_not):
         name = f"portal_{os.getpid()}"
         if server is None:
             left_out["PostgreSQL"] = why_not
         else:
             url = postgresql.with_database(server, name)
+            # a query that hangs fails and is named
+            waits = {"DATABASE_URL": url, "PGOPTIONS": "-c statement_timeout=60000"}
             parts.append(
                 Part(
-                    "PostgreSQL",
-                    "not soak and not browser and not once",
-                    # a query that hangs fails and is named
-                    {"DATABASE_URL": url, "PGOPTIONS": "-c statement_timeout=60000"},
-                    NO_DATABASE,
+                    "PostgreSQL", f"{plain} and not once",
+                    environment=waits, ignore=NO_DATABASE,
                 )
-            )
-        aside = list(parts[1:])
+            )  # fmt: skip
+        if browser is None:
+            left_out["browser tests"] = fault
+        else:
+            chrome = {"CHROMIUM": browser}
+            for name_of, folder in [("", "")] if named else BROWSER:
+                paths = (folder,) if folder else ()
+                part = Part(f"Chromium{name_of}", "browser and not soak", paths, chrome)
+                parts.append(part)
+        if aside:
+            parts.append(Part("No database", plain, NO_DATABASE, waits=True))
         try:
-            for part in aside:
-                part.start(arguments, aside=True)
-            parts[0].start(arguments, aside=False)
-            parts[0].finish()
-            if browser is not None:
-                chrome = Part("Chromium", "browser and not soak", {"CHROMIUM": browser})
-                parts.append(chrome)
-                chrome.start(arguments, aside=False)
-                chrome.finish()
-            for part in aside:
-                part.finish()
+            run_all(parts, arguments)
         finally:
             for part in parts:
                 part.stop()

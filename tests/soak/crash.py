@@ -19,6 +19,7 @@ from pathlib import Path
 from django.db import connection
 
 from clients_app.models import ApiCredential, Status, Submission
+from tests.fleet import wait_until
 from tests.soak.ground import Ground
 from tests.soak.nursery import Nursery, wait_gone
 from tests.soak.report import Result
@@ -35,6 +36,7 @@ STOPPED_AT = ("connect", "sendto", "recvfrom")
 # The real ones are 30 s: a process that is stopped has to outsleep them.
 TIMEOUTS = '{"connect": 0.5, "read": 0.6, "total": 0.8}'
 STOPPED_FOR = 1.0
+WAITS_IN = "rt_sigtimedwait"
 
 
 class Traced:
@@ -50,6 +52,11 @@ class Traced:
     ) -> None:
         self.pid = nursery.spawn(*(job or ("one", key)))
         log.unlink(missing_ok=True)
+        # Where it waits is traced, too: that line tells that strace has a hold of it.
+        rules = tuple(
+            f"{rule},{WAITS_IN}" if rule.startswith("trace=") else rule
+            for rule in rules
+        )
         self._strace = subprocess.Popen(
             ["strace", "-f", "-qq", "-y", "-s", "300", "-p", str(self.pid)]
             + ["-o", str(log), *rules],
@@ -57,13 +64,10 @@ class Traced:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        status = Path(f"/proc/{self.pid}/status")
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError):
-                if re.search(r"TracerPid:\t[1-9]", status.read_text()):
-                    break
-            time.sleep(0.002)
+        if not wait_until(
+            lambda: log.exists() and WAITS_IN in log.read_text(), 20, 0.002
+        ):
+            raise RuntimeError("strace has not got a hold of the worker")
         os.kill(self.pid, signal.SIGUSR1)
 
     def end(self, seconds: float = 10.0) -> bool:
