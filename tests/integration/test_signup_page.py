@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from unittest.mock import patch
 from urllib.parse import quote
 
 import altcha
@@ -55,7 +56,8 @@ def old_token(organisation, seconds):
 
 
 def proof_for(token):
-    made = json.loads(robots.challenge_for(token, timezone.now()))
+    with patch.object(robots, "_COUNTERS", range(3)):  # the same work, but soon done
+        made = json.loads(robots.challenge_for(token, timezone.now()))
     challenge = altcha.Challenge.from_dict(made)
     solution = altcha.solve_challenge(challenge)
     assert solution is not None

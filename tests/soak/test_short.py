@@ -4,6 +4,7 @@ The truth table of answers runs in full in tests/unit/heffl.
 """
 
 import importlib
+from dataclasses import asdict
 
 import pytest
 from django.db import connection
@@ -26,5 +27,5 @@ def test_suite_finds_nothing_and_its_controls_go_red(suite, tmp_path):
     with ground(tmp_path, short=True) as stage:
         result = importlib.import_module(f"tests.soak.{suite}").run(stage)
 
-    assert result.good, result
+    assert result.good, "\n".join(map(str, asdict(result).items()))
     assert result.controls_red >= (suite != "storm")
