@@ -64,6 +64,7 @@ def test_the_whole_way_with_a_faulty_file(
     page.locator("main form .btn").first.click()
     page.locator("progress").first.wait_for()
     imports.store_due()
+    page.wait_for_function("document.querySelector('progress').value > 0")  # by itself
     Submission.objects.order_by("id").filter(type="contact").update(
         status=Status.NEEDS_FIX, problem="http_400"
     )
