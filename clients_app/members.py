@@ -1,8 +1,8 @@
 """Members of an organisation: invite, accept, change the role, suspend, remove.
 
 Each function is one transaction with its audit event in it. An organisation always keeps
-an active owner: whoever changes a member holds the organisation's row meanwhile. Who is
-suspended or removed is signed out at once, on every machine.
+an active owner: only another one, who stays and holds the organisation's row meanwhile,
+changes an owner. Who is suspended or removed is signed out at once, on every machine.
 """
 
 from __future__ import annotations
@@ -250,16 +250,6 @@ def _target(actor: Membership, pk: int) -> Membership:
     return target
 
 
-def _keep_an_owner(target: Membership) -> None:
-    others = Membership.objects.filter(
-        organisation=target.organisation_id,
-        role=Role.OWNER,
-        suspended_at__isnull=True,
-    ).exclude(pk=target.pk)
-    if target.role == Role.OWNER and not others.exists():
-        raise MemberError(_("An organisation needs an owner. Make another one first."))
-
-
 @transaction.atomic
 def change_role(actor: Membership, pk: int, role: str) -> Membership:
     """Give a member another role. Raises MemberError or Membership.DoesNotExist."""
@@ -269,8 +259,6 @@ def change_role(actor: Membership, pk: int, role: str) -> Membership:
         raise MemberError(_("You cannot give this role."))
     if target.role == role:
         return target
-    if role != Role.OWNER:
-        _keep_an_owner(target)
     before, target.role = target.role, role
     target.save(update_fields=["role"])
     audit.record(
@@ -288,7 +276,6 @@ def suspend(actor: Membership, pk: int, *, now: datetime | None = None) -> Membe
     """Shut a member out until further notice, and sign them out everywhere."""
     actor = _locked_actor(actor)
     target = _target(actor, pk)
-    _keep_an_owner(target)
     if target.suspended_at is None:
         target.suspended_at = now or timezone.now()
         target.save(update_fields=["suspended_at"])
@@ -314,7 +301,6 @@ def remove(actor: Membership, pk: int) -> Membership:
     """Take a member out of the organisation, and sign them out everywhere."""
     actor = _locked_actor(actor)
     target = _target(actor, pk)
-    _keep_an_owner(target)
     _note(actor, target, "member.removed")
     Membership.objects.filter(pk=target.pk).delete()
     sign_out_everywhere(target.user)

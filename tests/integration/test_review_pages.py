@@ -379,6 +379,22 @@ def test_a_search_waits_for_the_budget_and_needs_a_key(
         review.search_heffl(row)
 
 
+def test_what_a_search_finds_is_not_kept_for_answers_that_changed_meanwhile(
+    organisation, sandbox, connected, monkeypatch
+):
+    row = made(organisation, Status.PENDING)
+    search = reconcile.search_now
+
+    def and_somebody_corrects(*args):
+        Submission.objects.filter(pk=row.pk).update(revision=row.revision + 1)
+        return search(*args)
+
+    monkeypatch.setattr(reconcile, "search_now", and_somebody_corrects)
+
+    with pytest.raises(review.AlreadyDecided):
+        review.search_heffl(row)
+
+
 def test_sending_again_looks_in_heffl_first(organisation, owner):
     row = made(organisation, Status.REVIEW)
 
