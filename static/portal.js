@@ -41,10 +41,28 @@
   const typing = (node) =>
     node.isContentEditable ||
     (/^(input|textarea|select)$/i.test(node.tagName) && !/^(radio|checkbox)$/.test(node.type));
+  // The keys of the menu once more, in a dialog; closing it leads back to where one was.
+  const showKeys = (keys) => {
+    let dialog = one("dialog.keys");
+    if (!dialog) {
+      dialog = document.createElement("dialog");
+      dialog.className = "card keys";
+      const title = document.createElement("h2");
+      title.textContent = dialog.ariaLabel = one("summary", keys).textContent;
+      const close = document.createElement("button");
+      close.className = "btn";
+      close.textContent = keys.dataset.close;
+      close.onclick = () => dialog.close();
+      dialog.append(title, ...[...keys.children].slice(1).map((part) => part.cloneNode(true)), close);
+      document.body.append(dialog);
+    }
+    dialog.showModal();
+    one(":scope > .btn", dialog).focus();
+  };
   const closeMenu = (menu) => { menu.open = false; one("summary", menu).focus(); };
   addEventListener("keydown", (event) => {
     const { target, code, altKey, ctrlKey, metaKey, shiftKey } = event;
-    if (event.isComposing || event.defaultPrevented) return;
+    if (event.isComposing || event.defaultPrevented || one("dialog[open]")) return;
     const main = one("form[data-main]");
     const menu = one(".menu[open]");
     let done = true;
@@ -56,8 +74,7 @@
     else if (code === "Escape" && target.type === "search") target.blur();
     else if (altKey || ctrlKey || metaKey || typing(target) || page.dataset.shortcuts === "off") return;
     else if (event.key === "?" || (code === "Slash" && shiftKey)) {
-      const keys = one(".keys");
-      if (keys) { keys.open = keys.closest(".menu").open = true; one("summary", keys).focus(); }
+      if (one(".keys")) showKeys(one(".keys"));
     } else if (!shiftKey && code === "Slash" && one("[data-key=Slash]")) one("[data-key=Slash]").focus();
     else if (!shiftKey && code === "KeyN" && one("[data-key=KeyN]")) (one("main [data-key=KeyN]") || one("[data-key=KeyN]")).click();
     else done = false;

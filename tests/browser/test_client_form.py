@@ -1,10 +1,13 @@
 """The form in a real browser: keys, both types, both countries, no scripts, no barriers."""
 
+import os
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
 from clients_app.models import CustomFieldKind, Status, Submission
+from tests.end_to_end.test_pages import violations
 from tests.factories import CustomFieldFactory
 
 NEW = "/o/al-noor/clients/new/"
@@ -164,6 +167,33 @@ def test_single_letters_do_nothing_while_typing_or_when_switched_off(
     assert page.evaluate("document.activeElement.tagName") == "BODY"
 
 
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_dialog_of_the_keys_has_no_barrier(
+    open_page, reviewer, language, scheme, tmp_path
+):
+    page = open_page(
+        reviewer,
+        language,
+        viewport={"width": 320, "height": 800},
+        color_scheme=scheme,
+        bypass_csp=True,
+    )
+    page.goto("/o/al-noor/clients/")
+    page.keyboard.press("Shift+?")
+    dialog = page.get_by_role("dialog")
+    dialog.wait_for()
+    page.screenshot(
+        path=f"{os.environ.get('SHOTS', tmp_path)}/keys-{language}-{scheme}.png"
+    )
+    box = dialog.bounding_box()
+
+    assert violations(page) == []
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 320
+    dialog.locator("> button").click()
+    assert not dialog.is_visible()
+
+
 def test_single_letters_lead_to_new_search_and_keys(open_page, frontdesk):
     page = open_page(frontdesk)
     page.goto("/o/al-noor/clients/")
@@ -171,14 +201,22 @@ def test_single_letters_lead_to_new_search_and_keys(open_page, frontdesk):
     page.keyboard.press("/")
     searching = page.evaluate("document.activeElement.name")
     page.keyboard.press("Escape")
-    page.keyboard.press("Shift+?")
-    keys_shown = page.get_by_text("These keys").is_visible()
+    page.focus("[name=q]")
     page.keyboard.press("Escape")
-    closed = not page.get_by_text("These keys").is_visible()
+    page.locator("main a").first.focus()
+    before = page.evaluate("document.activeElement.outerHTML")
+    page.keyboard.press("Shift+?")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    keys_shown = dialog.get_by_text("These keys").is_visible()
+    page.keyboard.press("n")  # not now
+    page.keyboard.press("Escape")
+    closed = not dialog.is_visible()
+    after = page.evaluate("document.activeElement.outerHTML")
     page.keyboard.press("n")
     page.wait_for_url("**/new/")
 
     assert (searching, keys_shown, closed) == ("q", True, True)
+    assert after == before
 
 
 def test_the_number_appears_without_a_reload(open_page, frontdesk):
