@@ -119,6 +119,21 @@ def thank_unsaved():
     submissions.submit = forget_some
 
 
+def die_after_mail():
+    """End the process, as a power cut would, when a mail has just gone out."""
+    import signal
+
+    from django.core.mail import EmailMessage
+
+    send = EmailMessage.send
+
+    def send_and_die(self, *args, **kwargs):
+        send(self, *args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    EmailMessage.send = send_and_die
+
+
 SABOTAGES = {
     "resend_lost": resend_lost,
     "forget_lost": forget_lost,
@@ -126,4 +141,5 @@ SABOTAGES = {
     "own_window": own_window,
     "take_taken": take_taken,
     "thank_unsaved": thank_unsaved,
+    "die_after_mail": die_after_mail,
 }

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ print(json.dumps({"verdict": outcome.verdict, "reason": outcome.reason,
 """
 
 
-def call(script: Script) -> dict:
+def call(script: Script) -> dict[str, Any]:
     with ScriptedServer(script) as server:
         done = subprocess.run(
             [sys.executable, "-c", CALL, server.url("http"), str(TOTAL), BODY.decode()],
@@ -51,7 +52,8 @@ def call(script: Script) -> dict:
             check=True,
             timeout=60,
         )
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def idle_kilobytes() -> int:
     """Return the peak memory of a call that got an ordinary answer."""
     ordinary = call(answer(200, CREATED))
     assert ordinary["verdict"] == "created"
-    return ordinary["kilobytes"]
+    return int(ordinary["kilobytes"])
 
 
 def endless(head: bytes, block: bytes = BLOCK, pause: float = 0.0) -> Script:
