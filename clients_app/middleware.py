@@ -10,18 +10,14 @@ from collections.abc import Callable
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.core.exceptions import (
-    RequestDataTooBig,
-    TooManyFieldsSent,
-    TooManyFilesSent,
-)
 from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from clients_app.models import Membership
+from clients_app.views import errors, strangers
 from heffl_portal.log_config import request_id
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -38,8 +34,6 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-PUBLIC = "/s/"
-"""Where the pages for strangers begin."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _QUIET = {"health-alive", "health-ready", "metrics"}
 
@@ -103,7 +97,7 @@ def no_cookies(get_response: Handler) -> Handler:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(PUBLIC):
+        if not strangers.is_public(request):
             return get_response(request)
         request.META.pop("HTTP_COOKIE", None)
         response = get_response(request)
@@ -126,13 +120,11 @@ def plain_faults(get_response: Handler) -> Handler:
             log.error(
                 "database unreachable", extra={"reason": type(exception).__name__}
             )
-            response = render(request, "503.html", status=503)
+            response = errors.page(request, 503)
             response.headers["Retry-After"] = "10"
             return response
-        if isinstance(
-            exception, (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
-        ):
-            return render(request, "413.html", status=413)
+        if isinstance(exception, errors.TOO_MUCH):
+            return errors.page(request, 413)
         return None
 
     middleware.process_exception = process_exception  # type: ignore[attr-defined]

@@ -1,8 +1,10 @@
 """Mail to visitors who left an address: that it arrived, what to correct, how it ended.
 
 The worker looks for signups whose state has moved on since the last mail, so nobody needs
-to call this. Each event is mailed once; a mail server that is away delays, and loses
-nothing. Nothing that a visitor typed stands in a mail: it may go to somebody else.
+to call this. A mail server that is away delays, and loses nothing. A worker that dies in
+the middle cannot know whether its mail went: that something arrived is then not told again
+(at most once), what to correct and how it ended is (at least once, the same Message-ID).
+Nothing that a visitor typed stands in a mail: it may go to somebody else.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from smtplib import SMTPException, SMTPRecipientsRefused
+from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone, translation
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from clients_app import robots
@@ -28,7 +32,7 @@ LEASE = timedelta(minutes=5)
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 MOST_TRIES = 30
-"""About a day of a mail server that is away."""
+"""About a day of a mail server that is away. A worker that died in it counts as a try."""
 CLOSED = (Status.CREATED, Status.REJECTED, Status.DROPPED)
 LAST = (Stage.CLIENT, Stage.REFUSED)
 
@@ -63,11 +67,17 @@ def tidy(now: datetime | None = None) -> int:
 def _claim(row: SignupMail, now: datetime) -> bool:
     """Take a row for the length of a lease; False when another process was faster."""
     mine = SignupMail.objects.filter(pk=row.pk, next_at=row.next_at, told=row.told)
-    return bool(mine.update(next_at=now + LEASE))
+    if not mine.update(next_at=now + LEASE, tries=F("tries") + 1):
+        return False
+    row.tries += 1
+    return True
 
 
 def _tell(row: SignupMail, now: datetime) -> bool:
     submission = row.submission
+    if row.tries > MOST_TRIES:
+        _give_up(row)
+        return False
     stage = stage_of(submission)
     quiet = row.told == SignupMail.QUIET
     if quiet and stage is not Stage.CLIENT:
@@ -79,9 +89,13 @@ def _tell(row: SignupMail, now: datetime) -> bool:
         _told(row, stage, row.told)
         return False
     address = address_in(submission.organisation, submission.answers)
-    if not address or not _has_room(address, now):
+    # One event takes room once, however often it is tried.
+    if not address or (row.tries == 1 and not _has_room(address, now)):
         _told(row, stage, event)
         return False
+    if event is Stage.RECEIVED:
+        # Before it goes out: no word at all is better here than the same word twice.
+        SignupMail.objects.filter(pk=row.pk).update(told=str(event), tries=0)
     try:
         _mail(submission, event, address, row.link).send()
     except SMTPRecipientsRefused:
@@ -118,19 +132,35 @@ def _told(row: SignupMail, stage: Stage, event: str) -> None:
 
 
 def _again(row: SignupMail, now: datetime, error: Exception) -> None:
+    """Try a mail that did not go out again later; what was told is what it was before."""
     log.warning(
         "visitor mail failed",
         extra={
             "submission": str(row.submission.uuid),
             "reason": type(error).__name__,
-            "count": row.tries + 1,
+            "count": row.tries,
         },
     )
-    if row.tries + 1 >= MOST_TRIES:
-        row.delete()
+    if row.tries >= MOST_TRIES:
+        _give_up(row)
         return
-    wait = min(FIRST_WAIT * 2**row.tries, LONGEST_WAIT)
-    SignupMail.objects.filter(pk=row.pk).update(tries=row.tries + 1, next_at=now + wait)
+    wait = min(FIRST_WAIT * 2 ** (row.tries - 1), LONGEST_WAIT)
+    SignupMail.objects.filter(pk=row.pk).update(
+        told=row.told, tries=row.tries, next_at=now + wait
+    )
+
+
+def _give_up(row: SignupMail) -> None:
+    log.warning("visitor mail given up", extra={"submission": str(row.submission.uuid)})
+    row.delete()
+
+
+def _message_id(submission: Submission, event: Stage, link: str) -> str:
+    """Return the same id for the same word, by which mail programs fold a repeated one."""
+    about = submission.revision if event is Stage.CORRECT else 0
+    word = f"{submission.uuid} {event} {about}"
+    mark = salted_hmac("signup-mail", word, algorithm="sha256").hexdigest()[:32]
+    return f"<{mark}@{urlsplit(link).hostname or 'localhost'}>"
 
 
 def _mail(
@@ -169,4 +199,9 @@ def _mail(
         if page.contact:
             lines.append(_("Questions? {contact}").format(contact=page.contact))
         body = "\n\n".join(line.replace("{name}", name) for line in lines)
-        return EmailMessage(subject.replace("{name}", name), body + "\n", to=[address])
+        return EmailMessage(
+            subject.replace("{name}", name),
+            body + "\n",
+            to=[address],
+            headers={"Message-ID": _message_id(submission, event, link)},
+        )

@@ -261,7 +261,10 @@ def probe_due(check_key: CheckKey) -> None:
         if found.reason in ABOUT_KEY:
             _probe_key(found, credential, check_key)
         else:
-            rate_limit.note_call(credential.fingerprint, now)
+            later = rate_limit.take_read(credential.fingerprint, now)
+            if later is not None:
+                Hold.objects.filter(pk=found.pk).update(probe_at=later)
+                continue
             reading = credentials.api_for(credential).check_key()
             if _is_over(found, reading):
                 holds.release(

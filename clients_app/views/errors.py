@@ -11,20 +11,27 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from clients_app.views import submissions
+from clients_app.views import strangers, submissions
 from heffl_portal.log_config import request_id
+
+TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+
+
+def page(request: HttpRequest, status: int, **context: object) -> HttpResponse:
+    """Return the page for a status: strangers get one that is for them."""
+    if strangers.is_public(request):
+        return strangers.fault(request, status)
+    return render(request, f"{status}.html", context, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400, or 413 to what is too large (a middleware may have read it first)."""
-    if isinstance(exception, (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)):
-        return render(request, "413.html", status=413)
-    return render(request, "400.html", status=400)
+    return page(request, 413 if isinstance(exception, TOO_MUCH) else 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 403."""
-    return render(request, "403.html", status=403)
+    return page(request, 403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
@@ -39,11 +46,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404, to strangers in words that are for them."""
-    public = request.path_info.startswith("/s/")
-    return render(request, "signup/404.html" if public else "404.html", status=404)
+    """Answer 404."""
+    return page(request, 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 with the reference under which the log has the fault."""
-    return render(request, "500.html", {"reference": request_id.get()}, status=500)
+    return page(request, 500, reference=request_id.get())

@@ -115,24 +115,30 @@ def public(
             language = asked if asked in page.spoken else page.default_language
             key = _key_of(page, request) if kiosk else ""
             visitor = Visitor(organisation, page, language, framed, kiosk, key)
+            request._visitor = visitor  # type: ignore[attr-defined]  # for fault pages
             with (
                 translation.override(language),
                 timezone.override(organisation.time_zone),
             ):
-                if request.method == "POST" and _is_foreign(request):
+                if request.method == "POST" and is_foreign(request):
                     response = render(
-                        request, "signup/foreign.html", _shell(visitor), status=403
+                        request, "signup/foreign.html", shell(visitor), status=403
                     )
                 else:
-                    _refuse_size(request)
+                    refuse_size(request)
                     response = view(request, visitor, *args, **kwargs)
             response.headers["Content-Language"] = language
-            _let_in_frame(response, visitor)
+            let_in_frame(response, visitor)
             return response
 
         return wrapper
 
     return decorate
+
+
+def visitor_of(request: HttpRequest) -> Visitor | None:
+    """Return who asks, if the request got as far as to know it."""
+    return getattr(request, "_visitor", None)
 
 
 def _key_of(page: SignupPage, request: HttpRequest) -> str:
@@ -145,20 +151,22 @@ def _key_of(page: SignupPage, request: HttpRequest) -> str:
     return page.kiosk_key if valid else ""
 
 
-def _is_foreign(request: HttpRequest) -> bool:
+def is_foreign(request: HttpRequest) -> bool:
     """Say whether a named site that is not ours sent this. A sandboxed frame names none."""
     origin = request.headers.get("Origin", "null")
     return origin not in ("null", f"{request.scheme}://{request.get_host()}")
 
 
-def _refuse_size(request: HttpRequest) -> None:
+def refuse_size(request: HttpRequest) -> None:
+    """Raise RequestDataTooBig for a form that announces more than is taken."""
     # Django looks at the length of a form with files only when it has read all of it.
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise RequestDataTooBig
 
 
-def _let_in_frame(response: HttpResponse, visitor: Visitor) -> None:
+def let_in_frame(response: HttpResponse, visitor: Visitor) -> None:
+    """Let the page be shown where its visitor may see it, and nowhere else."""
     policy = {"worker-src": "'self'"}
     response.policy = policy  # type: ignore[attr-defined]
     origins = " ".join(map(str, visitor.page.allowed_origins))
@@ -174,7 +182,7 @@ def _let_in_frame(response: HttpResponse, visitor: Visitor) -> None:
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
 
 
-def _shell(visitor: Visitor) -> dict[str, Any]:
+def shell(visitor: Visitor) -> dict[str, Any]:
     """Return what every public page shows around its content."""
     slug, page = visitor.organisation.slug, visitor.page
     return {
@@ -225,7 +233,7 @@ def signup_kiosk(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 def signup_kiosk_thanks(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Thank whoever was at the tablet, without saying who it was, and begin anew."""
     reference = request.GET.get("reference", "")
-    context = _shell(visitor) | {
+    context = shell(visitor) | {
         "thanks": visitor.page.text("thanks", visitor.language),
         "reference": reference if _REFERENCE.fullmatch(reference) else "",
         "rest": REST,
@@ -268,7 +276,7 @@ def preview(
     form = SubmissionForm(
         organisation=organisation, public=True, without=signup.without(page)
     )
-    context = _shell(visitor) | {
+    context = shell(visitor) | {
         "form": form,
         "token": "preview",
         "proof": "preview",
@@ -382,7 +390,7 @@ def _asked(
     if not robots.is_proof(proof, token):
         proof = ""
     source = request.POST.get("source") or request.GET.get("source", "")
-    context = _shell(visitor) | {
+    context = shell(visitor) | {
         "form": form,
         "problems": form.problems(),
         "shown": form.client_type if form.is_bound else "",
@@ -465,7 +473,7 @@ def _receipt(request: HttpRequest, visitor: Visitor, receipt: str) -> HttpRespon
     submission = _own(visitor, receipt)
     page, stage = visitor.page, signup.stage_of(submission)
     refused = submission.status == Status.REJECTED
-    context = _shell(visitor) | {
+    context = shell(visitor) | {
         "stage": stage.value,
         "submission": submission,
         "reference": reference_of(submission),
@@ -525,7 +533,7 @@ def signup_correct(
 def _correction(
     request: HttpRequest, visitor: Visitor, form: SubmissionForm, *, status: int = 200
 ) -> HttpResponse:
-    context = _shell(visitor) | {
+    context = shell(visitor) | {
         "form": form,
         "problems": form.problems(),
         "shown": form.client_type,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from email import message_from_bytes
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 
 import pytest
@@ -12,6 +13,7 @@ from django.utils import timezone
 from clients_app import robots, signup, signup_mail
 from clients_app.models import ApprovalMode, SignupMail, SignupPage, Status, Submission
 from tests.factories import CustomFieldFactory
+from tests.fleet import Worker
 
 ADDRESS = "sara@example.test"
 LINK = "https://portal.example/s/al-noor/r/"
@@ -189,3 +191,106 @@ def test_only_one_of_two_workers_sends(accept):
 
     assert signup_mail._claim(row, timezone.now())
     assert not signup_mail._claim(row, timezone.now())
+
+
+def mailed_by_a_worker_that_dies(folder):
+    """Let a real worker send one mail and be killed before it can note it."""
+    worker = Worker(
+        "http://127.0.0.1:9/api/v1",
+        sabotage="die_after_mail",
+        EMAIL_URL=f"file:///{folder}",
+    )
+    try:
+        assert worker.process.wait(60) == -9
+    finally:
+        worker.kill()
+    (file,) = folder.iterdir()
+    return message_from_bytes(file.read_bytes().split(b"\n" + b"-" * 79)[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_arrival_is_not_told_again_after_a_death_between_sending_and_noting(
+    accept, tmp_path
+):
+    row = accept()
+    Submission.objects.update(not_before=timezone.now() + timedelta(hours=1))
+
+    first = mailed_by_a_worker_that_dies(tmp_path)
+    told, tries = SignupMail.objects.values_list("told", "tries").get()
+    later = signup_mail.send_due(timezone.now() + signup_mail.LEASE)
+    become(row, Status.CREATED, heffl_id="clt_1")
+    last = signup_mail.send_due(timezone.now() + signup_mail.LEASE)
+
+    assert first["Subject"].endswith("your details have arrived")
+    assert (told, tries) == ("received", 0)
+    assert (later, last) == (0, 1)
+    assert subjects() == ["Al Noor Trading: you are a client"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_outcome_is_told_again_after_a_death_with_the_same_message_id(
+    accept, tmp_path
+):
+    become(accept(), Status.CREATED, heffl_id="clt_1")
+
+    first = mailed_by_a_worker_that_dies(tmp_path)
+    too_soon = signup_mail.send_due()
+    later = signup_mail.send_due(timezone.now() + signup_mail.LEASE)
+
+    assert (too_soon, later) == (0, 1)
+    assert mail.outbox[0].message()["Message-ID"] == first["Message-ID"]
+    assert not SignupMail.objects.exists()
+
+
+def test_each_word_has_a_message_id_of_its_own(accept):
+    row, other = accept(), accept(email="b@x.test")
+    signup_mail.send_due()
+    for revision in (2, 3):
+        become(row, Status.NEEDS_FIX, problem_field="phone", revision=revision)
+        signup_mail.send_due()
+    become(row, Status.CREATED, heffl_id="clt_1")
+    become(other, Status.CREATED, heffl_id="clt_2")
+    signup_mail.send_due()
+
+    ids = {one.message()["Message-ID"] for one in mail.outbox}
+    assert len(ids) == len(mail.outbox) == 6
+    assert all(one.endswith("@portal.example>") for one in ids)
+
+
+def test_a_mail_server_away_for_long_takes_no_room_from_the_address(accept, failing):
+    accept()
+    failing(SMTPServerDisconnected("away"))
+    now = timezone.now()
+
+    tries = 2 * robots.ADDRESS.most
+    for hour in range(tries):
+        signup_mail.send_due(now + timedelta(hours=2 * hour))
+
+    row = SignupMail.objects.get()
+    assert (row.told, row.tries) == ("", tries)
+
+
+def test_a_mail_in_which_workers_die_is_given_up(accept):
+    become(accept(), Status.CREATED, heffl_id="clt_1")
+    now = timezone.now()
+    for death in range(signup_mail.MOST_TRIES):
+        at = now + death * signup_mail.LEASE
+        (row,) = signup_mail._due(at)
+        assert signup_mail._claim(row, at)
+
+    sent = signup_mail.send_due(now + signup_mail.MOST_TRIES * signup_mail.LEASE)
+
+    assert sent == 0
+    assert not SignupMail.objects.exists()
+
+
+def test_a_word_after_an_arrival_that_died_still_counts_against_the_address(accept):
+    row = accept()
+    now = timezone.now()
+    mark = robots.mark_of("address", ADDRESS)
+    for _ in range(robots.ADDRESS.most):
+        robots.take(mark, robots.ADDRESS, now)
+    SignupMail.objects.update(told="received", tries=0)
+    become(row, Status.NEEDS_FIX, problem_field="phone", revision=2)
+
+    assert signup_mail.send_due(now + signup_mail.LEASE) == 0

@@ -80,9 +80,66 @@ def own_window():
     rate_limit.next_allowed, rate_limit._book = alone, note
 
 
+def take_taken():
+    """Send what another thread is sending just now."""
+    from clients_app.delivery import outbox
+    from clients_app.models import Status, Submission
+
+    def due_or_going(organisations, now):
+        rows = Submission.objects.filter(
+            organisation__in=organisations,
+            status__in=(Status.QUEUED, Status.SENDING),
+            not_before__lte=now,
+        )
+        rows = rows.select_related("organisation").order_by("lane", "id")
+        return list(rows[: outbox.LOOK_AHEAD])
+
+    def update(row, **changes):
+        return bool(Submission.objects.filter(pk=row.pk).update(**changes))
+
+    outbox._due_rows, outbox._update_queued = due_or_going, update
+
+
+def thank_unsaved():
+    """Say thanks for every fifth form without having stored it."""
+    import itertools
+
+    from django.db import transaction
+
+    from clients_app import submissions
+
+    submit, numbers = submissions.submit, itertools.count(1)
+
+    def forget_some(**filled):
+        with transaction.atomic():
+            made = submit(**filled)
+            transaction.set_rollback(next(numbers) % 5 == 0)
+        return made
+
+    submissions.submit = forget_some
+
+
+def die_after_mail():
+    """End the process, as a power cut would, when a mail has just gone out."""
+    import signal
+
+    from django.core.mail import EmailMessage
+
+    send = EmailMessage.send
+
+    def send_and_die(self, *args, **kwargs):
+        send(self, *args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    EmailMessage.send = send_and_die
+
+
 SABOTAGES = {
     "resend_lost": resend_lost,
     "forget_lost": forget_lost,
     "any_key": any_key,
     "own_window": own_window,
+    "take_taken": take_taken,
+    "thank_unsaved": thank_unsaved,
+    "die_after_mail": die_after_mail,
 }

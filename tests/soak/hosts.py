@@ -189,43 +189,61 @@ def _end(running: subprocess.Popen[bytes]) -> None:
         running.wait()
 
 
-def _most_in_a_window(ground: Ground, slugs: list[str]) -> int:
-    """Return the most calls of one key that reached Heffl in any window."""
-    most = 0
+def _fullest_window(ground: Ground, slugs: list[str]) -> list[str]:
+    """Return the methods of the most calls of one key that reached Heffl in any window."""
+    fullest: list[str] = []
     for slug in slugs:
-        moments = sorted(call["monotonic"] for call in ground.control.calls(slug))
+        calls = sorted(ground.control.calls(slug), key=lambda call: call["monotonic"])
         first = 0
-        for last, moment in enumerate(moments):
-            while moments[first] <= moment - WINDOW:
+        for last, call in enumerate(calls):
+            while calls[first]["monotonic"] <= call["monotonic"] - WINDOW:
                 first += 1
-            most = max(most, last - first + 1)
-    return most
+            if last - first + 1 > len(fullest):
+                fullest = [each["method"] for each in calls[first : last + 1]]
+    return fullest
 
 
-def _play(ground: Ground, *, imports: int, cuts: bool, sabotage: str = "") -> Result:
+def _play(ground: Ground, *, waiting: int, cuts: bool, sabotage: str = "") -> Result:
+    """Let both machines work off what waits, half of it as fast as the limit allows."""
     slugs = [f"hosts-{name}{sabotage[:3]}" for name in ("a", "b")]
     for slug in slugs:
         where = ground.organisation(slug)
-        for number in range(imports):
-            ground.enter(where, f"Import {number}", Source.IMPORT)
+        for number in range(waiting):
+            # Imports are spaced evenly; only the front desk's come in a burst.
+            source = (Source.FRONTDESK, Source.IMPORT)[number % 2]
+            ground.enter(where, f"Waiting {number}", source)
     with _machines(ground) as machines, contextlib.ExitStack() as stack:
         for machine in machines:
             _start(ground, machine, stack, sabotage)
         if cuts:
             _day(ground, machines, slugs)
-        settled = ground.settle(100 if cuts else 40)
+            settled = ground.settle(100)
+        else:
+            settled = _settled_or_over(ground, slugs, 40)
         kind = type(machines[0]).__name__.lower()
     result = ground.count("hosts")
-    most = _most_in_a_window(ground, slugs)
+    window = _fullest_window(ground, slugs)
+    most, reads = len(window), window.count("GET")
     result.notes.append(
         f"two machines, each a {kind}, clocks {AHEAD} s apart; most calls of a key in any "
-        f"{WINDOW} s: {most} of {LIMIT}"
+        f"{WINDOW} s: {most} of {LIMIT} ({reads} of them reads)"
     )
     if most > LIMIT:
         result.faults.append(f"{most} calls in {WINDOW} s instead of {LIMIT}")
     if cuts and not settled:
         result.faults.append("not everything settled in time")
     return result
+
+
+def _settled_or_over(ground: Ground, slugs: list[str], seconds: float) -> bool:
+    """Wait until everything is final, or until the limit is broken."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if ground.settle(1.0):
+            return True
+        if len(_fullest_window(ground, slugs)) > LIMIT:
+            break
+    return False
 
 
 def _day(ground: Ground, machines: list[Machine], slugs: list[str]) -> None:
@@ -238,18 +256,20 @@ def _day(ground: Ground, machines: list[Machine], slugs: list[str]) -> None:
         desk = Visitor(person, slug, machine.address, machine.web_port)
         desk.find_form(reverse("submission-create", args=[slug]))
         desks.append(desk)
+    away, back, apart, joined, end = (
+        (2.0, 7.0, 9.0, 14.0, 17.0) if ground.short else (4.0, 16.0, 22.0, 30.0, 36.0)
+    )
     plan = [
-        (4.0, lambda: machines[0].cut("database")),
-        (16.0, lambda: machines[0].join("database")),
-        (22.0, lambda: machines[1].cut("heffl")),
-        (30.0, lambda: machines[1].join("heffl")),
+        (away, lambda: machines[0].cut("database")),
+        (back, lambda: machines[0].join("database")),
+        (apart, lambda: machines[1].cut("heffl")),
+        (joined, lambda: machines[1].join("heffl")),
     ]
     began, number = time.monotonic(), 0
-    end = 8.0 if ground.short else 36.0
     while time.monotonic() - began < end:
         while plan and time.monotonic() - began >= plan[0][0]:
             plan.pop(0)[1]()
-        cut_off = 4.0 <= time.monotonic() - began < 17.0
+        cut_off = away <= time.monotonic() - began < back + 1.0
         place = 1 if cut_off else number % 2
         desk, machine = desks[place], machines[place]
         desk.moved_to(machine.address, machine.web_port)
@@ -279,8 +299,8 @@ def _wait_for(address: str, port: int) -> None:
 
 def run(ground: Ground) -> Result:
     """Play the day with cables pulled, then one where each counts its own calls."""
-    result = _play(ground, imports=30 if ground.short else 100, cuts=True)
+    result = _play(ground, waiting=40 if ground.short else 100, cuts=True)
     ground.clear()
-    broken = _play(ground, imports=60, cuts=False, sabotage="own_window")
+    broken = _play(ground, waiting=80, cuts=False, sabotage="own_window")
     result.control("each machine counts its own calls", bool(broken.faults))
     return result

@@ -86,9 +86,10 @@ class Crowd:
                 self.pages.append(seconds)
 
 
-def run(ground: Ground) -> Result:
-    """Let them in at a steady pace with one burst, then wait for all numbers."""
-    seconds, pace, burst = (5, 5, 20) if ground.short else (300, 30, 200)
+def _play(
+    ground: Ground, seconds: int, pace: int, burst: int, *, sabotage: bool = False
+) -> tuple[Result, Crowd, int, bool]:
+    """Let them in at a steady pace with one burst; return what came of how many forms."""
     ground.control.set(latency=0.05)
     ground.organisation("load")
     port = free_port()
@@ -97,10 +98,12 @@ def run(ground: Ground) -> Result:
         ground.folder / "web.log",
         DATABASE_URL=database_url(),
         HEFFL_API_URL=ground.api_url,
+        TEST_SABOTAGE="thank_unsaved" if sabotage else "",
     )
     try:
         wait_for_port(port, 60)
-        with ground.nursery() as nursery:
+        broken = "take_taken" if sabotage else ""
+        with ground.nursery(TEST_SABOTAGE=broken) as nursery:
             nursery.spawn("worker", 8)
             with Crowd(ground, "load", port) as crowd:
                 began, entered = time.monotonic(), 0
@@ -110,15 +113,25 @@ def run(ground: Ground) -> Result:
                     for _ in range(1 + extra):
                         crowd.wishes.put(f"Client {entered}")
                         entered += 1
-            settled = ground.settle(120)
+            settled = ground.settle(20 if sabotage else 120)
     finally:
         server.terminate()
         server.wait(30)
-    result = ground.count("load")
+    return ground.count("load"), crowd, entered, settled
+
+
+def run(ground: Ground) -> Result:
+    """Play it with all numbers coming in, then where page and worker are broken."""
+    seconds, pace, burst = (5, 5, 20) if ground.short else (300, 30, 200)
+    result, crowd, entered, settled = _play(ground, seconds, pace, burst)
     _judge(result, crowd, entered, settled, short=ground.short)
     result.notes.append(
         f"{pace}/s for {seconds} s and a burst of {burst}, {BROWSING} browsing"
     )
+    ground.clear()
+    broken, *_ = _play(ground, 5, 5, 20, sabotage=True)
+    result.control("thanked and not stored", broken.lost > 0)
+    result.control("taken while another thread sends it", broken.duplicates > 0)
     return result
 
 

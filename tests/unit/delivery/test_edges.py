@@ -341,3 +341,24 @@ def test_a_client_linked_already_is_not_linked_twice(organisation, key, reviewer
     row.refresh_from_db()
     assert (row.status, row.heffl_id) == ("DROPPED", "")
     assert row.duplicate_of == original
+
+
+def test_a_probe_waits_for_the_rate_limit_as_every_other_call(
+    organisation, key, monkeypatch, settings
+):
+    settings.HEFFL_RATE_LIMIT = (20, 10.0)
+    now = timezone.now()
+    RateBudget.objects.update_or_create(
+        fingerprint=key.fingerprint, defaults={"recent": [now.timestamp()] * 20}
+    )
+    holds.hold("", HoldReason.OUTAGE, now - timedelta(minutes=5))
+
+    def call(_credential):
+        raise AssertionError("one call too many")
+
+    monkeypatch.setattr(engine.credentials, "api_for", call)
+
+    engine.probe_due(lambda credential: "works")
+
+    assert Hold.objects.get().probe_at > now
+    assert holds.is_held("")
