@@ -43,11 +43,11 @@ SUITES: dict[str, tuple[tuple[str, ...], int]] = {
     "moments": (BOTH, 420),
     "crash": (BOTH, 420),
     "power": (("sqlite",), 180),
-    "storm": (BOTH, 720),
-    "load": (BOTH, 480),
+    "storm": (BOTH, 1800),
+    "load": (BOTH, 600),
     "restore": (BOTH, 120),
     "model": (BOTH, 600),
-    "hosts": (("postgresql",), 240),
+    "hosts": (("postgresql",), 300),
 }
 
 

@@ -140,7 +140,7 @@ def run(ground: Ground) -> Result:
         organisations=2 if short else 20,
         submissions=20 if short else 10_000,
         kill_every=1.0 if short else 0.5,
-        seconds=10 if short else 420,
+        seconds=10 if short else 1500,
         seed=1,
         outages=outages,
     )
