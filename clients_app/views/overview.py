@@ -66,10 +66,8 @@ def _chart(days: list[overview.Day], most: int) -> Chart:
 def _duration(seconds: float) -> str:
     """Return a length of time in one unit."""
     if seconds < 90:
-        count, words = (
-            round(seconds),
-            ngettext("%d second", "%d seconds", round(seconds)),
-        )
+        count = max(1, round(seconds))
+        words = ngettext("%d second", "%d seconds", count)
     elif seconds < 90 * 60:
         count = round(seconds / 60)
         words = ngettext("%d minute", "%d minutes", count)
