@@ -1,4 +1,4 @@
-"""Countries by ISO 3166-1 code, and the seven emirates.
+"""Countries by ISO 3166-1 code, the seven emirates, and the areas of the other Gulf states.
 
 Heffl's `country` is free text: it gets the English name, which prints well on an
 invoice. The code stays inside the page and in our own rules.
@@ -271,6 +271,32 @@ EMIRATES: tuple[str, ...] = (
     _("Sharjah"),
     _("Umm Al Quwain"),
 )
+
+# Where the areas of a country are few and stand firm: what they are called, and which.
+AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "BH": (_("Governorate"), ("Capital", "Muharraq", "Northern", "Southern")),
+    "KW": (
+        _("Governorate"),
+        ("Al Ahmadi", "Al Asimah", "Al Farwaniyah", "Al Jahra", "Hawalli")
+        + ("Mubarak Al-Kabeer",),
+    ),
+    "OM": (
+        _("Governorate"),
+        ("Ad Dakhiliyah", "Ad Dhahirah", "Al Batinah North", "Al Batinah South")
+        + ("Al Buraimi", "Al Wusta", "Ash Sharqiyah North", "Ash Sharqiyah South")
+        + ("Dhofar", "Musandam", "Muscat"),
+    ),
+    "QA": (
+        _("Municipality"),
+        ("Al Daayen", "Al Khor", "Al Rayyan", "Al Shahaniya", "Al Shamal", "Al Wakrah")
+        + ("Doha", "Umm Salal"),
+    ),
+    "SA": (
+        _("Region"),
+        ("Al Bahah", "Al Jawf", "Al Madinah", "Al Qassim", "Aseer", "Eastern Province")
+        + ("Hail", "Jazan", "Makkah", "Najran", "Northern Borders", "Riyadh", "Tabuk"),
+    ),
+}
 
 _OTHER_NAMES = {
     "emirates": "AE",

@@ -39,7 +39,7 @@ from clients_app.answers import (
     type_of,
     values,
 )
-from clients_app.countries import COUNTRIES, EMIRATES, country_code, emirate
+from clients_app.countries import AREAS, COUNTRIES, EMIRATES, country_code, emirate
 from clients_app.custom_fields import specs_for
 from clients_app.heffl.contract import (
     BOTH,
@@ -113,6 +113,28 @@ class CountrySelect(forms.Select):
         options = _country_options(get_language() or "", chosen, self.preset)
         own = flatatt(self.build_attrs(self.attrs, attrs))
         return format_html('<select name="{}"{}>{}</select>', name, own, options)
+
+
+class AreaInput(forms.TextInput):
+    """The area of an address, with what may be meant; anything else can be typed."""
+
+    def __init__(self, areas: Sequence[str], attrs: dict[str, str]) -> None:
+        super().__init__({**attrs, "list": "areas"})
+        self.areas = areas
+
+    def render(
+        self,
+        name: str,
+        value: Any,
+        attrs: dict[str, Any] | None = None,
+        renderer: Any = None,
+    ) -> SafeString:
+        """Return the input and its list."""
+        options = format_html_join(
+            "", "<option>{}</option>", ((a,) for a in self.areas)
+        )
+        control = super().render(name, value, attrs, renderer)
+        return format_html('{}<datalist id="areas">{}</datalist>', control, options)
 
 
 @lru_cache(maxsize=64)
@@ -420,6 +442,7 @@ class SubmissionForm(forms.Form):
             elif spec.name == STATE:
                 self._add_emirate(spec)
                 self._add(spec, STATE, "not-ae")
+                self._name_areas()
             elif spec.name == POSTAL_CODE:
                 self._add(spec, POSTAL_CODE, "not-ae")
             else:
@@ -466,6 +489,15 @@ class SubmissionForm(forms.Form):
             group=spec.group,
             wrapper="only-ae half",
         )
+
+    def _name_areas(self) -> None:
+        """Call the state what it is called in the country chosen, and suggest some."""
+        country = country_code(str(self.value_of(COUNTRY) or "")) or self.preset
+        if country in AREAS:
+            label, areas = AREAS[country]
+            field = self.fields[STATE]
+            field.label = _(label)
+            field.widget = AreaInput(areas, field.widget.attrs)
 
     def _autocomplete(self, question: str) -> str:
         own = self.public and not self.shared

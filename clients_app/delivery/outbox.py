@@ -472,7 +472,9 @@ def take_back_lost(now: datetime) -> int:
     """
     lost = {"status": Status.SENDING, "lease_until__lt": now}
     count = 0
-    for pk in list(Submission.objects.filter(**lost).values_list("pk", flat=True)[:500]):
+    for pk in list(
+        Submission.objects.filter(**lost).values_list("pk", flat=True)[:500]
+    ):
         with transaction.atomic():
             row = _with_organisation().filter(pk=pk, **lost).first()
             if row is None:

@@ -344,3 +344,29 @@ def test_custom_question_shows_for_those_it_is_asked_of(uae, allowed, wrapper):
     )
 
     assert before == wrapper
+
+
+@pytest.mark.parametrize(
+    ("house", "chosen", "label", "area"),
+    [
+        ("AE", "SA", "Region", "Riyadh"),
+        ("SA", "", "Region", "Makkah"),
+        ("OM", "QA", "Municipality", "Doha"),
+        ("AE", "DE", "State or province", ""),
+        ("SA", "DE", "State or province", ""),
+    ],
+)
+def test_areas_are_called_and_suggested_as_in_the_country_chosen(
+    house, chosen, label, area
+):
+    made = Organisation(name="House", slug="house", country=house)
+    data = QueryDict(f"type=company&billing_address__country={chosen}")
+    form = SubmissionForm(data if chosen else None, organisation=made, specs=())
+
+    told = form.label_at("billing_address__state")
+    html = str(form["billing_address__state"])
+
+    assert told == label
+    assert ("<datalist" in html) == bool(area)
+    assert f"<option>{area}</option>" in html or not area
+    assert 'type="text"' in html
