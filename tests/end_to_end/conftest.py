@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -114,6 +115,7 @@ def processes(
 @pytest.fixture
 def portal(processes, transactional_db, organisation) -> Portal:
     """Return the running portal with a fresh stand-in and the organisation connected."""
+    cache.clear()  # the throttles, which no flush empties
     control = Control(processes.stand_in.control_url)
     control.reset()
     control.clear_faults()
