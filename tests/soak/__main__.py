@@ -43,7 +43,7 @@ SUITES: dict[str, tuple[tuple[str, ...], int]] = {
     "moments": (BOTH, 420),
     "crash": (BOTH, 420),
     "power": (("sqlite",), 180),
-    "storm": (BOTH, 1800),
+    "storm": (BOTH, 2700),
     "load": (BOTH, 600),
     "restore": (BOTH, 120),
     "model": (BOTH, 600),
