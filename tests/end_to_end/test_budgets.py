@@ -6,6 +6,7 @@ The pages are those of the manifest in test_tenancy.py: whoever adds one finds i
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
@@ -92,9 +93,55 @@ def test_every_page_keeps_its_budget_and_the_policy(
         shown = page.evaluate(MEASURE)
         seen.append(path)
         broken += faults(path, shown, page.content())
+        page.set_viewport_size({"width": 320, "height": 800})
+        if wide := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
+            broken.append(f"{path} is {wide} px wider than a window of 320 px")
         context.close()
     assert broken == []
     assert len(seen) > 12
+
+
+class Nested(HTMLParser):
+    """Notes the first tag that closes what is not open, or stays open."""
+
+    VOID = frozenset(
+        ["br", "col", "hr", "img", "input", "link", "meta", "rect", "source", "wbr"]
+    )
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.fault = [], ""
+        self.feed(html)
+        if self.open and not self.fault:
+            self.fault = f"<{self.open[-1]}> stays open"
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if tag in self.VOID:
+            return
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+        elif not self.fault:
+            line, column = self.getpos()
+            self.fault = f"</{tag}> at {line}:{column} closes nothing that is open"
+
+
+def test_every_page_is_nested_as_it_should_be(scene, owner, signed_in):
+    client = signed_in(owner)
+    found = {}
+    for path in paths(scene):
+        if opens_as_page(client, path):
+            html = b"".join(client.get(path)).decode()
+            found[path] = Nested(html).fault
+
+    assert found == dict.fromkeys(found, "")
+    assert len(found) > 12
 
 
 def opens_as_page(client, path):
