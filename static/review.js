@@ -8,7 +8,7 @@
     const { target, code, altKey, ctrlKey, metaKey, shiftKey } = event;
     if (altKey || ctrlKey || metaKey || shiftKey || event.repeat || event.isComposing) return;
     if (typing(target) || document.documentElement.dataset.shortcuts === "off") return;
-    if (!/^Key[JKA]$/.test(code)) return;
+    if (!/^Key[JKA]$/.test(code) || document.querySelector("dialog[open]")) return;
     const own = document.querySelector(`[data-key=${code}]`);
     const items = [...document.querySelectorAll("[data-item]")];
     const at = items.findIndex((item) => item.closest("tr").contains(document.activeElement));

@@ -98,6 +98,20 @@ def test_a_walk_through_the_queue(
     assert queued.count() == 50
 
 
+def test_keys_do_nothing_behind_the_dialog_that_lists_them(
+    open_page, reviewer, waiting
+):
+    page = open_page(reviewer)
+
+    page.goto(f"{REVIEW}{waiting[0].uuid}/")
+    page.keyboard.press("Shift+?")
+    page.keyboard.press("a")
+    page.wait_for_timeout(200)
+
+    assert page.get_by_role("dialog").is_visible()
+    assert Submission.objects.get(pk=waiting[0].pk).status == Status.PENDING
+
+
 def test_switched_off_keys_do_nothing(open_page, reviewer, waiting):
     reviewer.user.shortcuts = False
     reviewer.user.save()
