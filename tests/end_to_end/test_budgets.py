@@ -101,6 +101,34 @@ def test_every_page_keeps_its_budget_and_the_policy(
     assert len(seen) > 12
 
 
+def test_the_form_is_painted_whole_on_a_slow_line(
+    browser, portal, owner, scene, signed_in
+):
+    cookie = signed_in(owner).cookies[settings.SESSION_COOKIE_NAME].value
+    context = browser.new_context(base_url=portal.url)
+    context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": portal.url}]
+    )
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    form = f"/o/{scene['slug']}/clients/new/"
+    page.goto(form, wait_until="load")  # from now on only the page itself is on its way
+    line = context.new_cdp_session(page)
+    line.send(
+        "Network.emulateNetworkConditions",
+        {
+            "offline": False,
+            "latency": 20,
+            "downloadThroughput": 4096,
+            "uploadThroughput": 4096,
+        },
+    )
+    page.goto(form, wait_until="load")
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.shifts") == 0
+    context.close()
+
+
 class Nested(HTMLParser):
     """Notes the first tag that closes what is not open, or stays open."""
 
