@@ -24,7 +24,8 @@ POSTS: tuple[
     (0.03, "truncated_body", True, {}),
     (0.02, "fin_in_headers", True, {}),
     (0.01, "not_json", True, {}),
-    (0.06, "rate_limited", False, {"reset": "1"}),
+    # It names the limit that holds here: the portal keeps to a lower one at once.
+    (0.06, "rate_limited", False, {"reset": "1", "limit": "100000"}),
     (0.03, "slow", True, {"seconds": 0.3}),
     (0.005, "stall", True, {"seconds": 3.0}),
     (0.002, "unauthorized", False, {}),
