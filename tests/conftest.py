@@ -63,6 +63,8 @@ def _plain_static(settings):  # noqa: F811
             "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         },
     }
+    # Else WhiteNoise reads all that was collected anew for every test client.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture
