@@ -20,6 +20,8 @@ from clients_app.models import ApiCredential, Lane, Organisation, RateBudget
 JITTER = 0.8
 DESK_ACTIVE_FOR = timedelta(minutes=10)
 DESK_RESERVE = 4
+LIMIT_KEPT_FOR = timedelta(hours=1)
+"""Heffl may name its limit only when it refuses: a lower one is believed for so long."""
 SPACING = 0.95
 """Imports are spaced a little tighter than the window needs: a worker is never on the dot."""
 
@@ -33,9 +35,11 @@ class Use(enum.IntEnum):
     READ = 3
 
 
-def _limits(budget: RateBudget) -> tuple[int, float]:
+def limits(budget: RateBudget, now: datetime) -> tuple[int, float]:
+    """Return how many calls a key may make now, in a window of how many seconds."""
     limit, period = settings.HEFFL_RATE_LIMIT
-    if budget.limit_seen:
+    seen_at = budget.limit_seen_at
+    if budget.limit_seen and seen_at and now - seen_at < LIMIT_KEPT_FOR:
         limit = min(limit, budget.limit_seen)
     return int(limit), float(period)
 
@@ -57,7 +61,7 @@ def next_allowed(budget: RateBudget, use: Use, now: datetime) -> datetime:
     """Return when a call for `use` may start: `now` itself when it may start at once."""
     if budget.paused_until and budget.paused_until > now:
         return budget.paused_until
-    limit, period = _limits(budget)
+    limit, period = limits(budget, now)
     window = period + JITTER
     ahead = database_ahead()
     clock = now.timestamp() + ahead
@@ -101,7 +105,7 @@ def take(budget: RateBudget, use: Use, now: datetime) -> datetime | None:
 
 
 def _book(budget: RateBudget, now: datetime) -> None:
-    _, period = _limits(budget)
+    _, period = limits(budget, now)
     clock = now.timestamp() + database_ahead()
     kept = [called for called in budget.recent if clock - called < period + JITTER]
     budget.recent = [*kept, round(clock, 3)]
@@ -143,7 +147,7 @@ def locked(fingerprint: str) -> RateBudget:
 def heed(budget: RateBudget, rate: RateInfo | None, now: datetime) -> None:
     """Take to heart what the remote's RateLimit headers say, on a locked row, unsaved.
 
-    A lower limit than ours counts; none left pauses the key until the reset.
+    A lower limit than ours counts, for an hour; none left pauses the key until the reset.
     """
     if rate is None:
         return
@@ -151,6 +155,7 @@ def heed(budget: RateBudget, rate: RateInfo | None, now: datetime) -> None:
         own, period = settings.HEFFL_RATE_LIMIT
         same_window = rate.window is None or rate.window == period
         budget.limit_seen = rate.limit if same_window and rate.limit < own else None
+        budget.limit_seen_at = now if budget.limit_seen else None
     if rate.remaining == 0:
         pause(budget, rate.reset or 1.0, now)
 

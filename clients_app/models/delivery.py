@@ -56,6 +56,7 @@ class RateBudget(models.Model):
     fingerprint = models.CharField(max_length=64, unique=True)
     recent = models.JSONField(default=list)
     limit_seen = models.PositiveIntegerField(null=True)
+    limit_seen_at = models.DateTimeField(null=True)
     paused_until = models.DateTimeField(null=True)
     desk_seen_at = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True)

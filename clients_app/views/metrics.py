@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clients_app import tally
+from clients_app.delivery import rate_limit
 from clients_app.models import (
     NEEDS_PERSON,
     WAITING,
@@ -116,10 +117,7 @@ def _lines(now: datetime) -> Iterator[str]:
         "budget_limit",
         "gauge",
         "Calls that one API key may make in a window.",
-        [
-            (_key(budget), budget.limit_seen or settings.HEFFL_RATE_LIMIT[0])
-            for budget in budgets
-        ],
+        [(_key(budget), rate_limit.limits(budget, now)[0]) for budget in budgets],
     )
     counted = tally.totals()
     for name, (label, about) in COUNTERS.items():

@@ -144,6 +144,17 @@ def test_a_lower_limit_in_the_headers_is_obeyed_and_forgotten_when_it_rises():
     assert take(budget, Use.FRONTDESK, START) is None
 
 
+def test_a_lower_limit_is_forgotten_when_heffl_names_none_any_more():
+    budget = RateBudget(fingerprint="k")
+    heed(budget, RateInfo(limit=2, remaining=1, reset=60.0), START)
+
+    def left(at):
+        return sum(take(budget, Use.FRONTDESK, at) is None for _ in range(70))
+
+    assert left(START + timedelta(minutes=50)) == 1
+    assert left(START + timedelta(minutes=61)) == 59
+
+
 def test_pause_is_clamped_and_never_shortened():
     budget = RateBudget(fingerprint="k")
 
