@@ -2,7 +2,8 @@
 
 A sliding window over our own calls, a little longer than Heffl's to allow for network
 jitter, keeps under the limit whether Heffl's window slides or is fixed. Imports are spaced
-evenly and leave a reserve while the front desk is active; reads may use the last call.
+evenly and leave a reserve while the front desk is active; so do reads, after a first few,
+and one more call is theirs alone, that imports may not crowd them out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from clients_app.models import ApiCredential, Lane, Organisation, RateBudget
 JITTER = 0.8
 DESK_ACTIVE_FOR = timedelta(minutes=10)
 DESK_RESERVE = 4
+READS_AT_ONCE = 20
+"""After so many calls in a window reads are spaced like imports: a long look reads pages."""
 LIMIT_KEPT_FOR = timedelta(hours=1)
 """Heffl may name its limit only when it refuses: a lower one is believed for so long."""
 SPACING = 0.95
@@ -46,15 +49,13 @@ def limits(budget: RateBudget, now: datetime) -> tuple[int, float]:
 
 def _cap(budget: RateBudget, use: Use, now: datetime, limit: int) -> int:
     total = max(1, limit - 1)
-    if use is Use.READ:
-        return limit
     if use is Use.FRONTDESK:
         return total
     desk_active = (
         budget.desk_seen_at is not None and now - budget.desk_seen_at < DESK_ACTIVE_FOR
     )
     reserve = min(DESK_RESERVE, total // 4) if desk_active or use is Use.SIGNUP else 0
-    return max(1, total - reserve)
+    return max(1, total - reserve + (use is Use.READ))
 
 
 def next_allowed(budget: RateBudget, use: Use, now: datetime) -> datetime:
@@ -72,7 +73,8 @@ def next_allowed(budget: RateBudget, use: Use, now: datetime) -> datetime:
     earliest = clock
     if len(recent) >= cap:
         earliest = recent[len(recent) - cap] + window
-    if use is Use.IMPORT and recent:
+    spaced = use is Use.READ and READS_AT_ONCE <= len(recent) < cap - 1
+    if recent and (spaced or use is Use.IMPORT):
         gap = SPACING * window / max(1, limit - 1)
         earliest = max(earliest, recent[-1] + gap)
     if earliest <= clock:

@@ -8,6 +8,7 @@ goes to a person. What cannot be read proves nothing.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,8 @@ AFTER = timedelta(minutes=10)
 NEARLY = timedelta(hours=1)
 MOST_PAGES = 20
 BATCH = 20
+PATIENCE = timedelta(seconds=3)
+"""So long a look that has begun waits for its next call."""
 OUR_OWN_WAITS = ("rate_limit", "held", "no_key")
 
 
@@ -125,15 +128,23 @@ def _api_for(row: Submission, now: datetime) -> tuple[HefflAPI, ApiCredential]:
     return credentials.api_for(credential), credential
 
 
-def _book(row: Submission, credential: ApiCredential) -> None:
-    """Book one reading call. Raises NotNow when the budget, or the time, has none."""
-    now = timezone.now()
+def _book(row: Submission, credential: ApiCredential, *, begun: bool = False) -> None:
+    """Book one reading call. Raises NotNow when the budget, or the time, has none.
+
+    A look that has begun waits a little for its next call: it would begin anew later, and
+    beside an import, which leaves reads a call now and then, never come to its end.
+    """
     one_call = timedelta(seconds=settings.HEFFL_TIMEOUTS["total"] + 1)
-    if row.reconcile_at is not None and now + one_call > row.reconcile_at:
-        raise NotNow(now + timedelta(seconds=times.timing().probe_cap), "slow")
-    later = rate_limit.take_read(credential.fingerprint, now)
-    if later is not None:
-        raise NotNow(later, "rate_limit")
+    while True:
+        now = timezone.now()
+        if row.reconcile_at is not None and now + one_call > row.reconcile_at:
+            raise NotNow(now + timedelta(seconds=times.timing().probe_cap), "slow")
+        later = rate_limit.take_read(credential.fingerprint, now)
+        if later is None:
+            return
+        if not begun or later - now > PATIENCE:
+            raise NotNow(later, "rate_limit")
+        time.sleep((later - now).total_seconds())
 
 
 def _checked(reading: Reading[Any], credential: ApiCredential) -> Any:
@@ -190,7 +201,7 @@ def _read_list(
     oldest: datetime | None = None
     newest_first = True
     for _ in range(MOST_PAGES):
-        _book(row, credential)
+        _book(row, credential, begun=True)
         page = _checked(api.list_clients(cursor=cursor, page_no=page_no), credential)
         fresh = [client for client in page.items if client.id not in items]
         for client in fresh:

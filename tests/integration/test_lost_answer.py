@@ -195,6 +195,18 @@ def test_looking_stays_inside_the_rate_budget(organisation, sandbox, connected):
     assert row.reconcile_at > timezone.now() + timedelta(seconds=50)
 
 
+def test_a_look_that_has_begun_waits_for_its_next_call(
+    organisation, sandbox, connected, settings
+):
+    row = lost(organisation, sandbox, connected, created=False)
+    settings.HEFFL_RATE_LIMIT = (2, 0.3)  # and the search is the second call
+    budget = RateBudget.objects.get()
+    budget.recent = [timezone.now().timestamp()]
+    budget.save()
+
+    assert look(row)[0] == "clean"
+
+
 def test_two_workers_never_look_at_the_same_time(organisation, sandbox, connected):
     row = lost(organisation, sandbox, connected, created=True)
     Submission.objects.update(reconcile_at=timezone.now())

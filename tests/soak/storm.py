@@ -165,11 +165,11 @@ def run(ground: Ground) -> Result:
             ground,
             organisations=3,
             submissions=150,
-            kill_every=0.3,
-            seconds=30,
+            kill_every=0.6,
+            seconds=90,
             seed=10 + number,
             sabotage=sabotage,
-            patience=10.0,
+            patience=20.0,
         )
         result.control(sabotage, bool(getattr(broken, what)))
     return result

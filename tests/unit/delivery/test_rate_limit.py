@@ -125,6 +125,30 @@ def test_a_read_is_possible_when_imports_use_the_rest():
     assert take(budget, Use.READ, now) is None
 
 
+def test_a_desk_does_not_wait_for_the_reads_of_a_long_look():
+    budget = RateBudget(fingerprint="k")
+    now, end = START, START + timedelta(minutes=10)
+    next_desk, came, waits = START + timedelta(seconds=90), None, []
+    while now < end:
+        if now >= next_desk:
+            came, next_desk = now, now + timedelta(seconds=8)
+            budget.desk_seen_at = now
+        moments = [next_desk]
+        if came:
+            later = take(budget, Use.FRONTDESK, now)
+            if later is None:
+                waits.append((now - came).total_seconds())
+                came = None
+            else:
+                moments.append(later)
+        moments.append(take(budget, Use.READ, now) or now + timedelta(milliseconds=20))
+        now = min(moments)
+
+    assert len(waits) > 60
+    assert waits[0] <= 3
+    assert max(waits[1:]) <= 1
+
+
 def test_none_left_pauses_the_key_until_the_reset():
     budget = RateBudget(fingerprint="k")
 
