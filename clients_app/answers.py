@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, override
 
 from clients_app import phones, tax_numbers
-from clients_app.countries import COUNTRIES, UAE, country_code, emirate
+from clients_app.countries import ADDRESSES, COUNTRIES, UAE, address_in, country_code
 from clients_app.heffl.contract import (
     CUSTOM_PREFIX,
     Answer,
@@ -26,6 +27,7 @@ from clients_app.heffl.contract import (
     FieldSpec,
     fields_for,
 )
+from clients_app.matching import folded_name
 from clients_app.text import UnusableText, clean_text, decimal_text, iso_date
 
 Posted = Mapping[str, object]
@@ -101,6 +103,13 @@ def label_of(spec: FieldSpec) -> str:
     return spec.label if spec.name.startswith(CUSTOM_PREFIX) else _(spec.label)
 
 
+def in_country(spec: FieldSpec, country: str) -> FieldSpec:
+    """Return a question as it is asked in a country: an area by the name it has there."""
+    if spec.name != STATE or country not in ADDRESSES:
+        return spec
+    return replace(spec, label=address_in(country).area)
+
+
 def check(
     posted: Posted,
     *,
@@ -122,7 +131,8 @@ def check(
         return Checked(ClientType.COMPANY, faults={"type": _("Choose the client type")})
     country = country_code((values(posted, COUNTRY) or [""])[-1])
     checked = Checked(client_type)
-    for spec in fields_for(client_type, extra):
+    for each in fields_for(client_type, extra):
+        spec = in_country(each, country)
         if spec.name in without and client_type not in spec.required_for:
             continue
         if from_page and _is_hidden(spec, country):
@@ -184,13 +194,34 @@ def _answer(
     text = _clean(spec, raw)
     if not text:
         return None
-    if question == EMIRATE:
-        text = emirate(text)
+    if spec.name == STATE:
+        text = _area(region, text)
     if spec.name == "tax_number":
         return _tax_number(spec, text, country)
     if spec.kind is FieldKind.PHONE:
         return _phone(text, region)
     return _PARSERS[spec.kind](spec, text)
+
+
+# منطقة الرياض is الرياض, and المحافظة الشمالية is الشمالية. Folded names have no blanks.
+_KIND_OF_AREA = re.compile("(?:ال)?(?:منطقه|محافظه|بلديه|اماره)(?=.)")
+
+
+def _area(country: str, text: str) -> str:
+    """Return an area in our own spelling, or the text itself when we know none like it."""
+    return _areas(country).get(_folded_area(text), text)
+
+
+@lru_cache(maxsize=len(ADDRESSES) + 1)
+def _areas(country: str) -> dict[str, str]:
+    names = address_in(country).areas
+    with override("ar"):
+        arabic = {_folded_area(_(name)): name for name in names}
+    return arabic | {_folded_area(name): name for name in names}
+
+
+def _folded_area(name: str) -> str:
+    return _KIND_OF_AREA.sub("", folded_name(name), count=1)
 
 
 def _clean(spec: FieldSpec, raw: str) -> str:

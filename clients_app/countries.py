@@ -1,10 +1,12 @@
-"""Countries by ISO 3166-1 code, the seven emirates, and the areas of the other Gulf states.
+"""Countries by ISO 3166-1 code, the seven emirates, and how the Gulf states write addresses.
 
 Heffl's `country` is free text: it gets the English name, which prints well on an
 invoice. The code stays inside the page and in our own rules.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop as _
 
@@ -272,31 +274,47 @@ EMIRATES: tuple[str, ...] = (
     _("Umm Al Quwain"),
 )
 
-# Where the areas of a country are few and stand firm: what they are called, and which.
-AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "BH": (_("Governorate"), ("Capital", "Muharraq", "Northern", "Southern")),
-    "KW": (
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What an area is called in the addresses of a country, and which are meant."""
+
+    area: str
+    areas: tuple[str, ...] = ()
+
+
+# Where the areas of a country are few and stand firm, and what holds everywhere else.
+ADDRESSES: dict[str, Address] = {
+    "AE": Address(_("Emirate"), EMIRATES),
+    "BH": Address(
         _("Governorate"),
-        ("Al Ahmadi", "Al Asimah", "Al Farwaniyah", "Al Jahra", "Hawalli")
-        + ("Mubarak Al-Kabeer",),
+        (_("Capital"), _("Muharraq"), _("Northern"), _("Southern")),
     ),
-    "OM": (
+    "KW": Address(
         _("Governorate"),
-        ("Ad Dakhiliyah", "Ad Dhahirah", "Al Batinah North", "Al Batinah South")
-        + ("Al Buraimi", "Al Wusta", "Ash Sharqiyah North", "Ash Sharqiyah South")
-        + ("Dhofar", "Musandam", "Muscat"),
+        (_("Al Ahmadi"), _("Al Asimah"), _("Al Farwaniyah"), _("Al Jahra"))
+        + (_("Hawalli"), _("Mubarak Al-Kabeer")),
     ),
-    "QA": (
+    "OM": Address(
+        _("Governorate"),
+        (_("Ad Dakhiliyah"), _("Ad Dhahirah"), _("Al Batinah North"))
+        + (_("Al Batinah South"), _("Al Buraimi"), _("Al Wusta"))
+        + (_("Ash Sharqiyah North"), _("Ash Sharqiyah South"), _("Dhofar"))
+        + (_("Musandam"), _("Muscat")),
+    ),
+    "QA": Address(
         _("Municipality"),
-        ("Al Daayen", "Al Khor", "Al Rayyan", "Al Shahaniya", "Al Shamal", "Al Wakrah")
-        + ("Doha", "Umm Salal"),
+        (_("Al Daayen"), _("Al Khor"), _("Al Rayyan"), _("Al Shahaniya"))
+        + (_("Al Shamal"), _("Al Wakrah"), _("Doha"), _("Umm Salal")),
     ),
-    "SA": (
+    "SA": Address(
         _("Region"),
-        ("Al Bahah", "Al Jawf", "Al Madinah", "Al Qassim", "Aseer", "Eastern Province")
-        + ("Hail", "Jazan", "Makkah", "Najran", "Northern Borders", "Riyadh", "Tabuk"),
+        (_("Al Bahah"), _("Al Jawf"), _("Al Madinah"), _("Al Qassim"), _("Aseer"))
+        + (_("Eastern Province"), _("Hail"), _("Jazan"), _("Makkah"), _("Najran"))
+        + (_("Northern Borders"), _("Riyadh"), _("Tabuk")),
     ),
 }
+ELSEWHERE = Address(_("State or province"))
 
 _OTHER_NAMES = {
     "emirates": "AE",
@@ -329,6 +347,11 @@ _EMIRATES = {name.casefold(): name for name in EMIRATES}
 def country_code(text: str) -> str:
     """Return the ISO code for a code or an English name in any case, else ""."""
     return _CODES.get(text.strip().casefold(), "")
+
+
+def address_in(country: str) -> Address:
+    """Return how addresses are written in a country, by its ISO code."""
+    return ADDRESSES.get(country, ELSEWHERE)
 
 
 def emirate(text: str) -> str:

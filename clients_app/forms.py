@@ -10,6 +10,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,7 +40,16 @@ from clients_app.answers import (
     type_of,
     values,
 )
-from clients_app.countries import AREAS, COUNTRIES, EMIRATES, country_code, emirate
+from clients_app.countries import (
+    COUNTRIES,
+    ELSEWHERE,
+    EMIRATES,
+    UAE,
+    Address,
+    address_in,
+    country_code,
+    emirate,
+)
 from clients_app.custom_fields import specs_for
 from clients_app.heffl.contract import (
     BOTH,
@@ -119,7 +129,7 @@ class AreaInput(forms.TextInput):
     """The area of an address, with what may be meant; anything else can be typed."""
 
     def __init__(self, areas: Sequence[str], attrs: dict[str, str]) -> None:
-        super().__init__({**attrs, "list": "areas"})
+        super().__init__({**attrs, "list": "areas"} if areas else attrs)
         self.areas = areas
 
     def render(
@@ -129,12 +139,23 @@ class AreaInput(forms.TextInput):
         attrs: dict[str, Any] | None = None,
         renderer: Any = None,
     ) -> SafeString:
-        """Return the input and its list."""
+        """Return the input and its list, which a script fills for another country."""
         options = format_html_join(
-            "", "<option>{}</option>", ((a,) for a in self.areas)
+            "", "<option>{}</option>", ((_(area),) for area in self.areas)
         )
         control = super().render(name, value, attrs, renderer)
         return format_html('{}<datalist id="areas">{}</datalist>', control, options)
+
+
+def _typed_address(country: str) -> Address:
+    """Return how the area is typed in a country. In the UAE it is chosen instead."""
+    return ELSEWHERE if country == UAE else address_in(country)
+
+
+def _area_data(address: Address) -> SafeString:
+    """Return the attribute that tells a script an area's label and what may be meant."""
+    words = "|".join(_(word) for word in (address.area, *address.areas))
+    return format_html(' data-area="{}"', words)
 
 
 @lru_cache(maxsize=64)
@@ -148,15 +169,17 @@ def _country_options(language: str, chosen: str, preset: str) -> SafeString:
         rows.append((chosen, chosen))
     return format_html_join(
         "",
-        '<option value="{}"{}{}>{}</option>',
+        '<option value="{}"{}{}{}>{}</option>',
         (
             (
                 code,
                 SafeString(" selected" if code == chosen else ""),
                 SafeString(" data-preset" if code and code == preset else ""),
+                "" if address is ELSEWHERE else _area_data(address),
                 label,
             )
             for label, code in rows
+            for address in [_typed_address(code)]
         ),
     )
 
@@ -441,8 +464,7 @@ class SubmissionForm(forms.Form):
                 self._add(spec, "name", "only-company", required=True)
             elif spec.name == STATE:
                 self._add_emirate(spec)
-                self._add(spec, STATE, "not-ae")
-                self._name_areas()
+                self._add_area(spec)
             elif spec.name == POSTAL_CODE:
                 self._add(spec, POSTAL_CODE, "not-ae")
             else:
@@ -490,14 +512,13 @@ class SubmissionForm(forms.Form):
             wrapper="only-ae half",
         )
 
-    def _name_areas(self) -> None:
-        """Call the state what it is called in the country chosen, and suggest some."""
+    def _add_area(self, spec: FieldSpec) -> None:
+        """Ask for the area by the name it has in the country chosen, and suggest some."""
         country = country_code(str(self.value_of(COUNTRY) or "")) or self.preset
-        if country in AREAS:
-            label, areas = AREAS[country]
-            field = self.fields[STATE]
-            field.label = _(label)
-            field.widget = AreaInput(areas, field.widget.attrs)
+        address = _typed_address(country)
+        self._add(replace(spec, label=address.area), STATE, "not-ae")
+        field = self.fields[STATE]
+        field.widget = AreaInput(address.areas, field.widget.attrs)
 
     def _autocomplete(self, question: str) -> str:
         own = self.public and not self.shared
@@ -511,6 +532,8 @@ class SubmissionForm(forms.Form):
         attrs |= _NAMED_ATTRS.get(spec.name, {})
         match spec.kind:
             case FieldKind.COUNTRY:
+                if STATE not in self.without:
+                    attrs["data-area"] = _(ELSEWHERE.area)
                 return CountrySelect(self.preset, attrs)
             case FieldKind.LONG_TEXT | FieldKind.TEXTS:
                 return forms.Textarea({**attrs, "rows": "2"})

@@ -97,7 +97,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "opening_balance": ("balance", "amount due", "due", "outstanding", "الرصيد"),
     "billing_address__address": ("street", "address line 1", "billing address"),
     "billing_address__city": ("city", "town", "area", "المدينة"),
-    "billing_address__state": ("state", "province", "emirate", "region", "الامارة"),
+    "billing_address__state": (
+        *("state", "province", "emirate", "region", "governorate", "municipality"),
+        *("الامارة", "المنطقة", "المحافظة", "البلدية"),
+    ),
     "billing_address__country": ("country code", "nation", "البلد"),
     "billing_address__postal_code": (
         *("zip", "zip code", "postcode", "post code", "po box code"),

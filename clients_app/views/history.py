@@ -27,10 +27,10 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from clients_app import audit, custom_fields, privacy
-from clients_app.answers import COUNTRY
+from clients_app.answers import COUNTRY, in_country, label_of
 from clients_app.countries import country_code
 from clients_app.export import csv_lines
-from clients_app.heffl.contract import CUSTOM_PREFIX, ClientType, fields_for
+from clients_app.heffl.contract import ClientType, fields_for
 from clients_app.models import (
     ClientTypeChoice,
     Membership,
@@ -398,12 +398,11 @@ def answers_of(submission: Submission) -> list[tuple[str, str]]:
     """Return what was entered, in form order: labels and values."""
     specs = custom_fields.specs_for(submission.organisation)
     answers = dict(submission.answers)
+    country = country_code(str(answers.get(COUNTRY) or ""))
     told = [(_("Client type"), submission.get_type_display())]
     for spec in fields_for(ClientType(submission.type), specs):
-        value = _shown(answers.pop(spec.name, None))
-        custom = spec.name.startswith(CUSTOM_PREFIX)
-        if value:
-            told.append((spec.label if custom else _(spec.label), value))
+        if value := _shown(answers.pop(spec.name, None)):
+            told.append((label_of(in_country(spec, country)), value))
     # Answers to questions that are no longer asked.
     told += [
         (name, shown) for name, value in answers.items() if (shown := _shown(value))

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from clients_app import answers
+from clients_app.countries import country_code
 from clients_app.delivery.holds import open_holds
 from clients_app.delivery.outbox import look_alike_open
 from clients_app.heffl.contract import ClientType, fields_for
@@ -198,9 +200,10 @@ def label_of(submission: Submission, name: str) -> str:
     """Return the label of a field by its input name; "" for none, the name if unknown."""
     if not name:
         return ""
+    country = country_code(str(submission.answers.get(answers.COUNTRY) or ""))
     for spec in fields_for(ClientType(submission.type)):
         if spec.name == name:
-            return _(spec.label)
+            return answers.label_of(answers.in_country(spec, country))
     custom = submission.organisation.custom_fields.filter(key=name)
     return custom.values_list("label", flat=True).first() or name
 

@@ -314,6 +314,38 @@ def test_a_created_client_shows_its_number_and_nothing_to_do(
 
 
 @pytest.mark.parametrize(
+    ("country", "label"),
+    [
+        ("Oman", "Governorate"),
+        ("United Arab Emirates", "Emirate"),
+        ("Germany", "State or province"),
+        ("", "State or province"),
+    ],
+)
+def test_a_client_s_area_is_called_as_in_its_country(
+    organisation, frontdesk, signed_in, country, label
+):
+    answers = {
+        "name": "Gulf Trading",
+        "billing_address__country": country,
+        "billing_address__state": "Somewhere",
+    }
+    row = _client(
+        organisation,
+        answers=answers,
+        status="NEEDS_FIX",
+        problem="http_400",
+        problem_field="billing_address__state",
+        message="too long",
+    )
+
+    text = _text(signed_in(frontdesk).get(f"{LIST}{row.uuid}/"))
+
+    assert f"{label} Somewhere" in text
+    assert f"did not accept {label}: too long" in text
+
+
+@pytest.mark.parametrize(
     ("reason", "words"),
     [
         ("outage", "Heffl is not answering."),

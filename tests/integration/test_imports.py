@@ -168,6 +168,18 @@ def test_arabic_files_speak_arabic(owner, organisation):
     assert row.answers["billing_address__country"] == "Kuwait"
 
 
+def test_arabic_names_of_areas_are_read_by_country(owner, organisation):
+    text = "اسم الشركة,المحافظة,الدولة\n"
+    text += (
+        "أ,مسقط,عُمان\nب,العاصمة,البحرين\nج,العاصمة,الكويت\nد,دبي,\nه,بافاريا,ألمانيا\n"
+    )
+    draft = loaded(organisation, owner.user, text)
+
+    assert draft.made == 5, list(imports.failed_rows(draft))
+    areas = [row.answers["billing_address__state"] for row in Submission.objects.all()]
+    assert sorted(areas) == ["Al Asimah", "Capital", "Dubai", "Muscat", "بافاريا"]
+
+
 def test_a_paused_import_sends_nothing_until_it_goes_on(
     owner, organisation, sandbox, connected
 ):

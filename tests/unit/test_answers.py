@@ -2,10 +2,12 @@
 
 import pytest
 from django.http import QueryDict
+from django.utils.translation import gettext, override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients_app.answers import check
+from clients_app.countries import ADDRESSES
 from clients_app.heffl.contract import (
     BOTH,
     COMPANY,
@@ -324,6 +326,48 @@ def test_check_reads_the_state_that_belongs_to_the_country(country, posted, stor
     result = checked(company(**{COUNTRY: country, STATE: posted}))
 
     assert result.answers.get(STATE) == stored
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "stored"),
+    [
+        ("BH", "العاصمة", "Capital"),
+        ("KW", "العاصمة", "Al Asimah"),
+        ("KW", "محافظة حولى", "Hawalli"),
+        ("SA", "منطقة الرياض", "Riyadh"),
+        ("SA", "الشرقية", "Eastern Province"),
+        ("OM", "AL BURAIMI", "Al Buraimi"),
+        ("AE", "إمارة دبي", "Dubai"),
+        ("", "عجمان", "Ajman"),
+        ("OM", "الرياض", "الرياض"),
+        ("DE", "محافظة", "محافظة"),
+    ],
+)
+def test_check_writes_an_area_as_its_country_does(country, typed, stored):
+    result = checked(company(**{COUNTRY: country, STATE: [typed]}))
+
+    assert result.answers[STATE] == stored
+
+
+@pytest.mark.parametrize("country", ADDRESSES)
+def test_check_knows_every_area_in_arabic(country):
+    for area in ADDRESSES[country].areas:
+        with override("ar"):
+            typed = gettext(area)
+        assert not typed.isascii()
+        result = checked(company(**{COUNTRY: country, STATE: [typed]}))
+        assert result.answers[STATE] == area
+
+
+@pytest.mark.parametrize(
+    ("country", "label"),
+    [("SA", "Region"), ("AE", "Emirate"), ("DE", "State or province")],
+)
+def test_check_calls_an_area_what_the_page_calls_it(country, label):
+    result = checked(company(**{COUNTRY: country, STATE: ["x" * 300]}))
+
+    (words,) = result.faults.values()
+    assert words.startswith(f"{label} must be ")
 
 
 @pytest.mark.parametrize(

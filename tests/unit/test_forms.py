@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 from django.http import QueryDict
+from django.utils.translation import override
 
+from clients_app.countries import ADDRESSES
 from clients_app.forms import SubmissionForm
 from clients_app.heffl.contract import (
     BOTH,
@@ -367,6 +369,41 @@ def test_areas_are_called_and_suggested_as_in_the_country_chosen(
     html = str(form["billing_address__state"])
 
     assert told == label
-    assert ("<datalist" in html) == bool(area)
+    assert ('list="areas"' in html) == bool(area)
+    assert "<datalist" in html
     assert f"<option>{area}</option>" in html or not area
     assert 'type="text"' in html
+
+
+@pytest.mark.parametrize(
+    ("language", "elsewhere", "qatar", "riyadh"),
+    [
+        ("en", "State or province", ["Municipality", "Al Daayen"], "Riyadh"),
+        ("ar", "الولاية أو المقاطعة", ["البلدية", "الضعاين"], "الرياض"),
+    ],
+)
+def test_page_carries_what_areas_are_called_in_other_countries(
+    uae, language, elsewhere, qatar, riyadh
+):
+    with override(language):
+        shown = page(SubmissionForm(organisation=uae, specs=()))
+
+    told = {
+        attrs.get("value", ""): attrs["data-area"].split("|")
+        for _, attrs in shown.elements
+        if "data-area" in attrs
+    }
+    assert told.pop("") == [elsewhere]
+    assert set(told) == set(ADDRESSES) - {"AE"}
+    assert told["QA"][:2] == qatar
+    assert riyadh in told["SA"]
+
+
+def test_page_that_asks_for_no_area_gives_the_country_nothing_to_name(uae):
+    form = SubmissionForm(
+        organisation=uae, specs=(), public=True, without=("billing_address__state",)
+    )
+
+    ((_, country),) = page(form).find(name="billing_address__country")
+
+    assert "data-area" not in country
