@@ -35,6 +35,7 @@
         /radio|checkbox/.test(control.type) ? control.checked && control.value
         : control.value && !control.querySelector?.("[data-preset]:checked"))) group.open = true;
     }
+    form.billing_address__country.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
   // Drafts. The tab that writes one holds a lock of its name: another leaves it alone.

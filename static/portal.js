@@ -32,9 +32,15 @@
     }
   });
 
-  // Client type.
+  // Client type, and the country: an area is called and suggested as it is there.
   addEventListener("change", ({ target }) => {
     if (target.name === "type" && target.form) say(target.form.dataset[target.value]);
+    const { area } = target.dataset;
+    if (!area) return;
+    const [label, ...areas] = (target.selectedOptions[0].dataset.area || area).split("|");
+    one("[for=id_billing_address__state] bdi").textContent = label;
+    one("#id_billing_address__state").setAttribute("list", areas[0] ? "areas" : "");
+    one("#areas").replaceChildren(...areas.map((name) => new Option(name)));
   });
 
   // Keys, by their place on the keyboard.

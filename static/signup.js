@@ -10,6 +10,20 @@
     if (target.name === "type") say(form.dataset[target.value]);
   });
 
+  // An area is called and suggested as it is in the country: one chosen, or one that the
+  // browser puts back on returning to the page.
+  const country = form.billing_address__country;
+  const nameArea = () => {
+    const [label, ...areas] = (country.selectedOptions[0].dataset.area || country.dataset.area).split("|");
+    form.querySelector("[for=id_billing_address__state] bdi").textContent = label;
+    form.querySelector("#id_billing_address__state").setAttribute("list", areas[0] ? "areas" : "");
+    form.querySelector("#areas").replaceChildren(...areas.map((name) => new Option(name)));
+  };
+  if (country?.dataset.area) {
+    country.addEventListener("change", nameArea);
+    addEventListener("pageshow", nameArea);
+  }
+
   // Whoever is faster than the proof waits for it, but not for long.
   const done = () => {
     working = false;

@@ -125,6 +125,59 @@ def test_the_country_decides_between_emirate_and_state(open_page, frontdesk):
     }
 
 
+def area_of(page):
+    """Return what the page calls the area of an address, and what it suggests."""
+    control = page.locator("#id_billing_address__state")
+    names = control.evaluate("one => [...one.list?.options ?? []].map(o => o.value)")
+    return control.evaluate("one => one.labels[0].firstChild.textContent"), names
+
+
+@pytest.mark.parametrize(
+    ("language", "qatar", "doha", "region", "elsewhere"),
+    [
+        ("en", "Municipality", "Doha", "Region", "State or province"),
+        ("ar", "البلدية", "الدوحة", "المنطقة", "الولاية أو المقاطعة"),
+    ],
+)
+def test_the_country_decides_what_an_area_is_called_and_which_are_suggested(
+    open_page, frontdesk, language, qatar, doha, region, elsewhere
+):
+    page = open_page(frontdesk, language=language)
+    page.goto(NEW)
+    page.locator("summary:has(.preset)").click()
+    country = page.locator("#id_billing_address__country")
+
+    country.select_option("QA")
+    label, names = area_of(page)
+    assert (label, len(names), doha in names) == (qatar, 8, True)
+    country.select_option("SA")
+    label, names = area_of(page)
+    assert (label, len(names), doha in names) == (region, 13, False)
+    country.select_option("DE")
+    assert area_of(page) == (elsewhere, [])
+
+    country.select_option("QA")
+    page.fill("#id_name", "Al Noor")
+    page.fill("#id_billing_address__state", doha)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/clients/*-*-*/")
+    assert Submission.objects.get().answers["billing_address__state"] == "Doha"
+    assert page.get_by_role("term").filter(has_text=qatar).count() == 1
+
+
+def test_an_area_is_called_right_without_scripts_after_one_round(open_page, frontdesk):
+    page = open_page(frontdesk, java_script_enabled=False)
+    page.goto(NEW + "?country=OM")
+    page.get_by_text("Billing address").click()
+    fresh = page.get_by_label("Governorate").get_attribute("list")
+    page.select_option("#id_billing_address__country", "SA")
+    send(page)
+
+    assert fresh == "areas"
+    assert page.get_by_label("Region").get_attribute("list") == "areas"
+    assert page.locator("#areas option").count() == 13
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_refused_form_leads_to_what_is_wrong(open_page, frontdesk, scripts):
     page = open_page(frontdesk, java_script_enabled=scripts)

@@ -46,6 +46,18 @@ def test_a_reload_brings_back_what_was_typed(typing):
     assert typing.input_value("[name=submission_token]") == token
 
 
+def test_what_came_back_names_the_area_as_its_country_does(typing):
+    typing.get_by_text("Billing address").click()
+    typing.select_option("#id_billing_address__country", "OM")
+    typing.fill("#id_billing_address__state", "Muscat")
+    wait_until_kept(typing, "Muscat")
+    typing.reload()
+    typing.wait_for_selector("#restored:visible")
+
+    assert typing.get_by_label("Governorate").input_value() == "Muscat"
+    assert typing.locator("#areas option").count() == 11
+
+
 def test_a_closed_tab_brings_back_what_was_typed(typing):
     context = typing.context
     typing.close()

@@ -110,6 +110,48 @@ def test_a_visitor_with_scripts_is_proved_and_sent_at_once(visit, live_server, p
     }
 
 
+@pytest.mark.parametrize(
+    ("language", "governorate", "capital", "elsewhere"),
+    [
+        ("en", "Governorate", "Capital", "State or province"),
+        ("ar", "المحافظة", "العاصمة", "الولاية أو المقاطعة"),
+    ],
+)
+def test_the_country_decides_what_an_area_is_called(
+    visit, page_of, language, governorate, capital, elsewhere
+):
+    page = visit()
+    page.goto(f"{PAGE}?lang={language}")
+    page.locator("summary:has(.preset)").click()
+    country = page.locator("#id_billing_address__country")
+
+    country.select_option("BH")
+    area = page.get_by_label(governorate)
+    assert area.get_attribute("list") == "areas"
+    assert page.locator("#areas option").first.inner_text() == capital
+    country.select_option("DE")
+    assert page.get_by_label(elsewhere).get_attribute("list") == ""
+    assert page.locator("#areas option").count() == 0
+    country.select_option("BH")
+    page.goto(f"{PAGE}?lang={language}&type=contact")
+    page.go_back()  # The browser puts back what was chosen.
+    assert country.input_value() == "BH"
+    assert area.get_attribute("list") == "areas"
+    assert page.said == []
+
+
+def test_a_page_that_asks_for_no_area_is_none_the_worse(visit, page_of):
+    page_of.hidden_fields = ["billing_address__state"]
+    page_of.save()
+    page = visit()
+    page.goto(PAGE)
+    page.get_by_text("Billing address").click()
+    page.select_option("#id_billing_address__country", "BH")
+
+    assert page.locator("#areas").count() == 0
+    assert page.said == []
+
+
 def test_the_proof_is_loaded_after_the_page(visit, page_of):
     page = visit()
     page.goto(PAGE, wait_until="load")
