@@ -132,8 +132,10 @@ def test_the_form_is_painted_whole_on_a_slow_line(
 class Nested(HTMLParser):
     """Notes the first tag that closes what is not open, or stays open."""
 
+    # An option ends where the next one begins.
     VOID = frozenset(
         ["br", "col", "hr", "img", "input", "link", "meta", "rect", "source", "wbr"]
+        + ["option"]
     )
 
     def __init__(self, html):

@@ -371,7 +371,7 @@ def test_areas_are_called_and_suggested_as_in_the_country_chosen(
     assert told == label
     assert ('list="areas"' in html) == bool(area)
     assert "<datalist" in html
-    assert f"<option>{area}</option>" in html or not area
+    assert f"<option>{area}<" in html or not area
     assert 'type="text"' in html
 
 
