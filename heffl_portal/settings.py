@@ -59,7 +59,7 @@ MIDDLEWARE = [
     "clients_app.middleware.request_log",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
+    "heffl_portal.compression.CompressMiddleware",
     "clients_app.middleware.security_headers",
     "clients_app.middleware.plain_faults",
     "clients_app.middleware.no_cookies",

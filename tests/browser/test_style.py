@@ -1,0 +1,26 @@
+"""The stylesheet as it is served means what its source means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from heffl_portal.static_files import lean_style
+
+RULES = r"""text => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  // A custom property keeps its text as it is written.
+  return [...sheet.cssRules].map((rule) => rule.cssText.replace(/,\s+/g, ","));
+}"""
+
+
+def test_the_lean_stylesheet_has_the_rules_of_its_source(browser):
+    page = browser.new_page()
+    source = Path("static/portal.css").read_text()
+
+    rules = page.evaluate(RULES, source)
+
+    assert len(rules) > 100
+    assert page.evaluate(RULES, lean_style(source)) == rules
+    assert page.evaluate(RULES, lean_style(source).replace(" :", ":")) != rules
+    page.close()
