@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 
@@ -13,11 +14,16 @@ class ClientsAppConfig(AppConfig):
     verbose_name = "Heffl Portal"
 
     def ready(self) -> None:
-        """Register the system checks and the listeners to sign-ins."""
-        from clients_app import accounts, checks  # noqa: F401 - register on import
+        """Register the system checks, and the listeners to sign-ins and to connections."""
+        from clients_app import (  # noqa: F401 - some register on import
+            accounts,
+            checks,
+            sqlite_turns,
+        )
         from clients_app.models import search
 
         def mend(using: str, **_more: Any) -> None:
             search.mend(using)
 
+        connection_created.connect(sqlite_turns.take_turns)
         post_migrate.connect(mend, sender=self, weak=False)

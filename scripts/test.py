@@ -26,7 +26,7 @@ from scripts import chromium, postgresql
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit code when the arguments select nothing
-AT_A_TIME = 2
+AT_A_TIME = 3
 NO_DATABASE = ("tests/unit/heffl", "tests/unit/sandbox")  # once is enough
 BROWSER = ((", pages", "tests/browser"), (", flows", "tests/end_to_end"))
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from clients_app.models import Membership
 from clients_app.views import waiting
@@ -25,6 +25,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 30_000
+"""Milliseconds that anything may take on a machine that has much else to do."""
 _STARTED = pytest.StashKey[Browser]()
 
 
@@ -41,6 +43,7 @@ def browser(pytestconfig) -> Browser:
         path = chromium.find()
         if not path:
             pytest.skip("no Chromium; name one with CHROMIUM=/path/to/chromium")
+        expect.set_options(timeout=PATIENCE)
         playwright = sync_playwright().start()
         pytestconfig.add_cleanup(playwright.stop)
         started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -99,7 +102,7 @@ def open_page(
             ]
         )
         page: Page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", heard)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("request", asked)

@@ -19,7 +19,7 @@ from clients_app.models import (
     Submission,
 )
 from scripts import chromium
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import ARGUMENTS, PATIENCE
 from tests.factories import CustomFieldFactory
 
 PAGE = "/s/al-noor/"
@@ -80,7 +80,7 @@ def visit(browser, live_server):
         context = browser.new_context(base_url=live_server.url, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         page.said = []
         page.asked = []
         page.on("console", lambda message: page.said.append(message.text))

@@ -26,7 +26,7 @@ from clients_app.models import Membership
 from heffl_sandbox import server
 from heffl_sandbox.control import Control
 from tests.browser import traces
-from tests.browser.conftest import browser  # noqa: F401 - the same Chromium
+from tests.browser.conftest import PATIENCE, browser  # noqa: F401 - the same Chromium
 from tests.browser.traces import pytest_runtest_makereport  # noqa: F401 - a hook
 from tests.conftest import KEY, Sandbox
 from tests.fleet import ROOT, Worker, database_url, wait_until
@@ -159,7 +159,7 @@ def open_browser(request, browser, portal) -> Iterator[Callable[..., Page]]:  # 
     def open_page(**options):
         options.setdefault("viewport", {"width": 1280, "height": 900})
         context = browser.new_context(base_url=portal.url, **options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         traces.record(context)
         context.on("page", watch)

@@ -109,10 +109,14 @@ def play(suite: str, database: str, *, short: bool) -> Result:
 
 
 def _show_faults(folder: Path) -> None:
-    """Copy what workers and web servers wrote besides their log lines, as tracebacks are."""
+    """Copy what workers and web servers wrote of faults, and what is no log line at all."""
     for log in [folder / "workers.log", *folder.rglob("web.log")]:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        odd = [line for line in lines if not line.startswith("{")]
+        odd = [
+            line
+            for line in lines
+            if not line.startswith("{") or '"level": "error"' in line
+        ]
         sys.stderr.write("\n".join(odd[-200:]) + "\n")
 
 

@@ -1,4 +1,7 @@
-"""Load: many people at once through the real pages, with the worker beside them."""
+"""Load: many people at once through the real pages, with the worker beside them.
+
+Each desk is at an organisation of its own: one alone can never send so much.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,19 @@ POST_LIMIT, PAGE_LIMIT = 0.3, 0.4
 class Crowd:
     """People who enter clients from one list of wishes, and people who browse."""
 
-    def __init__(self, ground: Ground, slug: str, port: int) -> None:
-        people = members(slug, DESKS + BROWSING)
-        self._form = reverse("submission-create", args=[slug])
-        self._history = reverse("submission-list", args=[slug])
-        self._desks = [Visitor(u, slug, "127.0.0.1", port) for u in people[:DESKS]]
-        self._others = [Visitor(u, slug, "127.0.0.1", port) for u in people[DESKS:]]
-        self._ground, self._slug = ground, slug
+    def __init__(self, ground: Ground, port: int) -> None:
+        self._ground = ground
+        self._desks, self._others = [], []
+        for number in range(DESKS):
+            slug = f"load{number}"
+            ground.organisation(slug)
+            browsing = BROWSING // DESKS + (number < BROWSING % DESKS)
+            desk, *others = (
+                Visitor(user, slug, "127.0.0.1", port)
+                for user in members(slug, 1 + browsing)
+            )
+            self._desks.append(desk)
+            self._others += others
         self.wishes: queue.Queue[str] = queue.Queue()
         self.statuses: Counter[int] = Counter()
         self.posts: list[float] = []
@@ -49,7 +58,7 @@ class Crowd:
 
     def __enter__(self) -> Crowd:
         for desk in self._desks:
-            desk.find_form(self._form)
+            desk.find_form(reverse("submission-create", args=[desk.slug]))
         for thread in self._threads:
             thread.start()
         return self
@@ -74,11 +83,13 @@ class Crowd:
                 self.statuses[status] += 1
                 self.posts.append(seconds)
                 if status == 303:
-                    self._ground.accepted[token] = (self._slug, name)
+                    self._ground.accepted[token] = (desk.slug, name)
 
     def _browse(self, visitor: Visitor) -> None:
         dice = random.Random(id(visitor))
-        paths = (self._history, f"{self._history}?q=client", self._form)
+        history = reverse("submission-list", args=[visitor.slug])
+        form = reverse("submission-create", args=[visitor.slug])
+        paths = (history, f"{history}?q=client", form)
         while not self._over.wait(dice.uniform(0.5, 3.5)):
             status, seconds = visitor.look(dice.choice(paths))
             with self._lock:
@@ -91,7 +102,6 @@ def _play(
 ) -> tuple[Result, Crowd, int, bool]:
     """Let them in at a steady pace with one burst; return what came of how many forms."""
     ground.control.set(latency=0.05)
-    ground.organisation("load")
     port = free_port()
     server = web(
         port,
@@ -105,7 +115,7 @@ def _play(
         broken = "take_taken" if sabotage else ""
         with ground.nursery(TEST_SABOTAGE=broken) as nursery:
             nursery.spawn("worker", 8)
-            with Crowd(ground, "load", port) as crowd:
+            with Crowd(ground, port) as crowd:
                 began, entered = time.monotonic(), 0
                 for tick in range(seconds * pace):
                     time.sleep(max(0.0, began + tick / pace - time.monotonic()))
@@ -126,7 +136,8 @@ def run(ground: Ground) -> Result:
     result, crowd, entered, settled = _play(ground, seconds, pace, burst)
     _judge(result, crowd, entered, settled, short=ground.short)
     result.notes.append(
-        f"{pace}/s for {seconds} s and a burst of {burst}, {BROWSING} browsing"
+        f"{pace}/s for {seconds} s and a burst of {burst} at {DESKS} organisations, "
+        f"{BROWSING} browsing"
     )
     ground.clear()
     broken, *_ = _play(ground, 5, 5, 20, sabotage=True)
@@ -145,7 +156,8 @@ def _judge(
         f"pages, p95 {(page or 0) * 1000:.0f} ms; {failed} answers of 5xx or none"
     )
     if failed:
-        result.faults.append(f"{failed} answers of 5xx or none")
+        by_status = dict(sorted(crowd.statuses.items()))
+        result.faults.append(f"{failed} answers of 5xx or none: {by_status}")
     if result.accepted != entered:
         result.faults.append(f"{entered - result.accepted} of {entered} not taken in")
     if not settled:

@@ -37,6 +37,7 @@ class Visitor:
     def moved_to(self, address: str, port: int) -> None:
         """Use another web server."""
         self._connection = http.client.HTTPConnection(address, port, timeout=20)
+        self._kept = False
 
     def find_form(self, form: str) -> None:
         """Open the form at a path once, for its token."""
@@ -70,16 +71,32 @@ class Visitor:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         began = time.monotonic()
         try:
-            self._connection.request(method, path, body or None, headers)
-            answer = self._connection.getresponse()
-            page = answer.read().decode(errors="replace")
+            answer, page = self._exchange(method, path, body, headers)
         except (OSError, http.client.HTTPException):
             self._connection.close()
+            self._kept = False
             return 0, time.monotonic() - began, ""
         for line in answer.headers.get_all("Set-Cookie", []):
             name, _, value = line.partition(";")[0].partition("=")
             self._cookies[name] = value
         return answer.status, time.monotonic() - began, page
+
+    def _exchange(
+        self, method: str, path: str, body: str, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, str]:
+        """Ask once; twice, as browsers do, if the server had closed a kept connection."""
+        try:
+            self._connection.request(method, path, body or None, headers)
+            answer = self._connection.getresponse()
+        except (BrokenPipeError, ConnectionResetError):  # RemoteDisconnected is one
+            self._connection.close()
+            if not self._kept:
+                raise
+            self._kept = False
+            return self._exchange(method, path, body, headers)
+        page = answer.read().decode(errors="replace")
+        self._kept = True
+        return answer, page
 
 
 def members(slug: str, count: int) -> list[User]:
