@@ -13,11 +13,12 @@ import re
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -441,11 +442,22 @@ def _used(organisation: Organisation, tokens: list[str]) -> set[str]:
     return found
 
 
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 class _Open:
     """The submissions of an organisation that a corrected row may name. One query."""
 
-    def __init__(self, organisation: Organisation) -> None:
+    def __init__(
+        self, organisation: Organisation, among: Iterable[str] | None = None
+    ) -> None:
+        """Look at all of them, or at those `among` these references."""
         self._organisation = organisation
+        self._among = among
         self._found: dict[str, Submission] | None = None
         self._seen: set[str] = set()
 
@@ -455,6 +467,8 @@ class _Open:
             rows = self._organisation.submissions.filter(
                 status=Status.NEEDS_FIX, source=Source.IMPORT
             )
+            if self._among is not None:
+                rows = rows.filter(uuid__in=[*filter(None, map(_uuid, self._among))])
             self._found = {str(row.uuid): row for row in rows.order_by("-id")[:10_000]}
         return self._found.get(reference.lower())
 
@@ -644,7 +658,8 @@ def _store(
 ) -> None:
     lines: dict[str, int] = {}
     filled: list[Filled] = []
-    open_ones = _Open(csv_import.organisation)
+    references = [row.reference for row in part if row.reference]
+    open_ones = _Open(csv_import.organisation, references)
     for row in part:
         if row.problems:
             counts.faulty += 1
