@@ -49,6 +49,7 @@ def test_a_worker_killed_four_times_loses_and_doubles_nothing(
     assert result.created == 60
 
 
+@pytest.mark.once
 def test_control_sending_lost_ones_again_makes_duplicates(
     organisation, sandbox, connected
 ):

@@ -6,6 +6,7 @@ that got an ordinary answer.
 
 import gzip
 import json
+import struct
 import subprocess
 import sys
 import time
@@ -79,10 +80,15 @@ def endless(head: bytes, block: bytes = BLOCK, pause: float = 0.0) -> Script:
 
 
 def bomb(layers: int) -> bytes:
-    """Return 1 GB of spaces, compressed so many times."""
-    packer = zlib.compressobj(9, wbits=31)
-    parts = (packer.compress(b" " * (1 << 20)) for _ in range(1 << 10))
-    packed = b"".join(parts) + packer.flush()
+    """Return 1 GB of spaces, compressed so many times: one MB, repeated."""
+    spaces = b" " * (1 << 20)
+    packer = zlib.compressobj(9, wbits=-15)
+    part = packer.compress(spaces) + packer.flush(zlib.Z_FULL_FLUSH)
+    crc = 0
+    for _ in range(1 << 10):
+        crc = zlib.crc32(spaces, crc)
+    tail = b"\x03\0" + struct.pack("<LL", crc, 1 << 30)
+    packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + part * (1 << 10) + tail
     for _ in range(layers - 1):
         packed = gzip.compress(packed)
     return packed
@@ -119,9 +125,9 @@ HOSTILE = {
         lambda: endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
         "deadline",
     ),
-    "gzip bomb": (lambda: endless(b"".join(packed(b"gzip", 1)), b"", 1.0), "too_big"),
+    "gzip bomb": (lambda: endless(b"".join(packed(b"gzip", 1)), b" ", 0.2), "too_big"),
     "gzip bomb in gzip": (
-        lambda: endless(b"".join(packed(b"gzip, gzip", 2)), b"", 1.0),
+        lambda: endless(b"".join(packed(b"gzip, gzip", 2)), b" ", 0.2),
         "too_big",
     ),
     "a byte a second": (lambda: endless(LENGTH, b" ", 1.0), "deadline"),
