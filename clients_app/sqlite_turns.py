@@ -1,8 +1,8 @@
 """Whoever waits for SQLite's one write lock gets it in turn with the others.
 
 SQLite's own wait asks ever less often, up to every 100 ms: in a crowd that asks all the
-time, whoever has waited longest has the least chance, and some find nothing for twenty
-seconds. Here the wait begins anew every few milliseconds, so that all have the same chance.
+time, whoever has waited longest has the least chance. Here the wait begins anew every few
+milliseconds, so that all have the same.
 """
 
 from __future__ import annotations
