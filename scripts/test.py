@@ -1,6 +1,6 @@
 """`make test`: every test on SQLite and again on PostgreSQL, and a real browser.
 
-Two of these go on at a time; what each says is shown whole and in order. A part that this
+Three of these go on at a time; what each says is shown whole and in order. A part that this
 machine cannot run is left out and named in the last lines; REQUIRE_ALL=1 makes that a
 failure.
 """
@@ -148,7 +148,7 @@ def names_tests(argument: str) -> bool:
 
 
 def run_all(parts: list[Part], arguments: list[str]) -> None:
-    """Run the parts, two at a time, and show what they say in their order."""
+    """Run the parts, three at a time, and show what they say in their order."""
     waiting = list(parts)
     for part in parts:
         while True:
