@@ -23,7 +23,7 @@ QUICK: dict[str, dict[str, object]] = {
     "stalled_body": {"seconds": 2.0},
     "dripping_headers": {"seconds": 2.0},
     "dripping_body": {"seconds": 2.0},
-    "rate_limited": {"reset": "1"},
+    "rate_limited": {"reset": "1", "limit": "100000"},  # what holds here
     "huge_body": {},
 }
 
