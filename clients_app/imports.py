@@ -28,7 +28,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from clients_app import answers, audit, custom_fields, sheets
-from clients_app.countries import COUNTRIES, EMIRATES
+from clients_app.countries import COUNTRIES
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import (
     FIELDS,
@@ -147,9 +147,9 @@ def _known_names() -> dict[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _arabic_places() -> dict[str, str]:
+def _arabic_countries() -> dict[str, str]:
     with translation.override("ar"):
-        return {_plain(_(name)): name for name in (*COUNTRIES.values(), *EMIRATES)}
+        return {_plain(_(name)): name for name in COUNTRIES.values()}
 
 
 def targets(extra: Sequence[FieldSpec]) -> list[tuple[str, str]]:
@@ -354,8 +354,8 @@ def _spelled(name: str, value: str, kind: FieldKind | None) -> object:
         return _YES_NO.get(normalised(value), value)
     if kind is FieldKind.OPTIONS:
         return [part.strip() for part in re.split(r"[;؛|\n]", value) if part.strip()]
-    if kind is FieldKind.COUNTRY or name == answers.STATE:
-        return value if value.isascii() else _arabic_places().get(_plain(value), value)
+    if kind is FieldKind.COUNTRY and not value.isascii():
+        return _arabic_countries().get(_plain(value), value)
     return value
 
 

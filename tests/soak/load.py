@@ -1,10 +1,12 @@
 """Load: many people at once through the real pages, with the worker beside them.
 
-Each desk is at an organisation of its own: one alone can never send so much.
+Each desk is at an organisation of its own: one alone can never send so much. Where page and
+worker are broken all are at one, where two threads are likeliest to meet.
 """
 
 from __future__ import annotations
 
+import itertools
 import queue
 import random
 import threading
@@ -28,19 +30,18 @@ POST_LIMIT, PAGE_LIMIT = 0.3, 0.4
 class Crowd:
     """People who enter clients from one list of wishes, and people who browse."""
 
-    def __init__(self, ground: Ground, port: int) -> None:
+    def __init__(self, ground: Ground, port: int, places: int) -> None:
         self._ground = ground
-        self._desks, self._others = [], []
-        for number in range(DESKS):
-            slug = f"load{number}"
-            ground.organisation(slug)
-            browsing = BROWSING // DESKS + (number < BROWSING % DESKS)
-            desk, *others = (
-                Visitor(user, slug, "127.0.0.1", port)
-                for user in members(slug, 1 + browsing)
+        teams = []
+        for number in range(places):
+            slug = ground.organisation(f"load{number}").slug
+            here = len(range(number, DESKS + BROWSING, places))
+            teams.append(
+                [Visitor(who, slug, "127.0.0.1", port) for who in members(slug, here)]
             )
-            self._desks.append(desk)
-            self._others += others
+        in_turn = itertools.chain.from_iterable(itertools.zip_longest(*teams))
+        people = [visitor for visitor in in_turn if visitor]
+        self.desks, self.others = people[:DESKS], people[DESKS:]
         self.wishes: queue.Queue[str] = queue.Queue()
         self.statuses: Counter[int] = Counter()
         self.posts: list[float] = []
@@ -50,14 +51,14 @@ class Crowd:
         self._threads = [
             threading.Thread(target=work, args=(who,), daemon=True)
             for work, group in (
-                (self._enter, self._desks),
-                (self._browse, self._others),
+                (self._enter, self.desks),
+                (self._browse, self.others),
             )
             for who in group
         ]
 
     def __enter__(self) -> Crowd:
-        for desk in self._desks:
+        for desk in self.desks:
             desk.find_form(reverse("submission-create", args=[desk.slug]))
         for thread in self._threads:
             thread.start()
@@ -115,7 +116,7 @@ def _play(
         broken = "take_taken" if sabotage else ""
         with ground.nursery(TEST_SABOTAGE=broken) as nursery:
             nursery.spawn("worker", 8)
-            with Crowd(ground, port) as crowd:
+            with Crowd(ground, port, 1 if sabotage else DESKS) as crowd:
                 began, entered = time.monotonic(), 0
                 for tick in range(seconds * pace):
                     time.sleep(max(0.0, began + tick / pace - time.monotonic()))
@@ -155,6 +156,13 @@ def _judge(
         f"{len(crowd.posts)} forms, p95 {(post or 0) * 1000:.0f} ms; {len(crowd.pages)} "
         f"pages, p95 {(page or 0) * 1000:.0f} ms; {failed} answers of 5xx or none"
     )
+    closed = [
+        idle
+        for visitor in (*crowd.desks, *crowd.others)
+        for idle in visitor.idle_before_closed
+    ]
+    if closed:
+        result.notes.append(f"{len(closed)} × an idle connection had been closed")
     if failed:
         by_status = dict(sorted(crowd.statuses.items()))
         result.faults.append(f"{failed} answers of 5xx or none: {by_status}")
