@@ -28,8 +28,8 @@ from django.utils import timezone  # noqa: E402
 
 from clients_app import credentials  # noqa: E402
 from clients_app.crypto import Secret  # noqa: E402
+from clients_app.intake.submissions import submit  # noqa: E402
 from clients_app.models import Organisation, Source, Status, Submission  # noqa: E402
-from clients_app.submissions import submit  # noqa: E402
 from heffl_sandbox.control import Control  # noqa: E402
 
 

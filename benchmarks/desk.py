@@ -29,8 +29,9 @@ from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from clients_app import credentials, organisations  # noqa: E402
+from clients_app import credentials  # noqa: E402
 from clients_app.crypto import Secret  # noqa: E402
+from clients_app.organisation import people  # noqa: E402
 from heffl_sandbox.control import Control  # noqa: E402
 from scripts import chromium  # noqa: E402
 
@@ -218,7 +219,7 @@ def main() -> None:
         sys.exit("No Chromium on this machine.")
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    made, _ = organisations.create_organisation(
+    made, _ = people.create_organisation(
         name="Bench", slug="bench", owner_email=EMAIL, owner_password=PASSWORD
     )
     credentials.seal_new(made, Secret(_stage.KEY), verified_at=timezone.now())

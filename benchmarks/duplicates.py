@@ -25,7 +25,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-from clients_app.duplicates import likely_matches
+from clients_app.intake.duplicates import likely_matches
 from clients_app.models import ClientKey, Organisation, Submission, User
 
 ASKED = 200

@@ -34,7 +34,7 @@ from django.core.management import call_command
 from django.test import Client
 from openpyxl import Workbook
 
-from clients_app import imports
+from clients_app.imports import load
 from clients_app.models import Membership, Organisation, Role, Submission, User
 
 HEAD = [
@@ -151,12 +151,12 @@ def main() -> None:
     for kind, data in files.items():
         draft = timed(
             f"read {kind}",
-            lambda data=data: imports.upload(organisation, "f", data, user=user),
+            lambda data=data: load.upload(organisation, "f", data, user=user),
         )
-        result = timed(f"dry run {kind}", lambda draft=draft: imports.dry_run(draft))
+        result = timed(f"dry run {kind}", lambda draft=draft: load.dry_run(draft))
         print(f"{'':<28} {result.ready} ready; {peak() - before:.0f} MB above idle")
     quiet = told("posts alone", posts(4))
-    imports.start(draft, user=user)
+    load.start(draft, user=user)
     beside = subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-m", "benchmarks.imports", "--post", "6"],
         cwd=_stage.ROOT,
@@ -166,11 +166,11 @@ def main() -> None:
     time.sleep(2)
     began = time.perf_counter()
 
-    def load() -> None:
-        while imports.store_due():
+    def load_all() -> None:
+        while load.store_due():
             pass
 
-    timed("load", load)
+    timed("load", load_all)
     stored = Submission.objects.filter(source="import").count()
     speed = stored / (time.perf_counter() - began)
     print(f"{'':<28} {stored} rows, {speed:.0f} rows/s; {peak() - before:.0f} MB")

@@ -37,6 +37,7 @@ from django.utils import timezone  # noqa: E402
 from clients_app import credentials  # noqa: E402
 from clients_app.crypto import Secret  # noqa: E402
 from clients_app.delivery.wakeups import wake_organisation  # noqa: E402
+from clients_app.intake.submissions import submit  # noqa: E402
 from clients_app.models import (  # noqa: E402
     Lane,
     Organisation,
@@ -44,7 +45,6 @@ from clients_app.models import (  # noqa: E402
     Status,
     Submission,
 )
-from clients_app.submissions import submit  # noqa: E402
 from heffl_sandbox.control import Control  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")

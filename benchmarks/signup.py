@@ -44,9 +44,11 @@ from django.http import HttpRequest  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from clients_app import credentials, organisations, robots  # noqa: E402
+from clients_app import credentials  # noqa: E402
 from clients_app.crypto import Secret  # noqa: E402
 from clients_app.models import Organisation, SignupPage, Submission, User  # noqa: E402
+from clients_app.organisation import people  # noqa: E402
+from clients_app.signup import robots  # noqa: E402
 from heffl_sandbox.control import Control  # noqa: E402
 from scripts import chromium  # noqa: E402
 
@@ -243,7 +245,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
-    made, _ = organisations.create_organisation(
+    made, _ = people.create_organisation(
         name="Bench", slug="bench", owner_email=EMAIL,
         owner_password=PASSWORD, signup_mode="send",
     )  # fmt: skip

@@ -24,7 +24,6 @@ from clients_app.heffl import signature
 from clients_app.heffl.contract import clean_text, load_json
 from clients_app.heffl.errors import UnreadableAnswer
 from clients_app.heffl.signature import NotGenuine, NotSigned
-from clients_app.matching import normalised
 from clients_app.models import (
     Organisation,
     Status,
@@ -34,6 +33,7 @@ from clients_app.models import (
     WebhookOutcome,
     WebhookSecret,
 )
+from clients_app.questions.matching import normalised
 
 __all__ = [
     "MAX_BODY", "MAX_SECRETS", "Malformed", "NotGenuine", "NotSigned", "Replayed", "TooManySecrets", "add_secret", "kids_in_use",

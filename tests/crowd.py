@@ -20,8 +20,8 @@ def main() -> None:
     django.setup()
     from django.db import connection
 
-    from clients_app import robots, signup
     from clients_app.models import Organisation, SignupPage
+    from clients_app.signup import accept, robots
 
     slug, tries, threads, moment = sys.argv[1:]
     now = datetime.fromisoformat(moment)
@@ -31,16 +31,16 @@ def main() -> None:
     def push(number: int) -> str:
         given = os.environ.get("TOKEN", "")
         token = robots.read_token(given, organisation) or robots.new_token(page, now)
-        visit = signup.Visit(token, "192.0.2.1", True, False, "en")
+        visit = accept.Visit(token, "192.0.2.1", True, False, "en")
         try:
-            row = signup.accept(
+            row = accept.accept(
                 organisation,
                 client_type="company",
                 answers={"name": f"Company {os.getpid()} {number}"},
                 visit=visit,
                 now=now,
             )
-        except signup.TooMany:
+        except accept.TooMany:
             return "refused"
         finally:
             connection.close()

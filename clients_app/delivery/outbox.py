@@ -19,8 +19,8 @@ from django.db import transaction
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from clients_app import audit, custom_fields, drift, tally
-from clients_app.delivery import holds, rate_limit
+from clients_app import audit, tally
+from clients_app.delivery import drift, holds, rate_limit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake, wake_organisation
 from clients_app.heffl.contract import (
@@ -41,6 +41,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.questions import custom_fields
 
 log = logging.getLogger("portal.delivery")
 LOOK_AHEAD = 20

@@ -19,14 +19,13 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from clients_app import audit, credentials, drift
-from clients_app.delivery import holds, outbox, rate_limit
+from clients_app import audit, credentials
+from clients_app.delivery import drift, holds, outbox, rate_limit
 from clients_app.delivery import timing as times
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.api import HefflAPI
 from clients_app.heffl.contract import ClientType, RemoteClient
 from clients_app.heffl.outcome import Reading, Verdict
-from clients_app.matching import normalised
 from clients_app.models import (
     ApiCredential,
     DeliveryAttempt,
@@ -35,6 +34,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.questions.matching import normalised
 
 log = logging.getLogger("portal.delivery")
 BEFORE = timedelta(minutes=2)

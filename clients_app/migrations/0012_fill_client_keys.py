@@ -9,7 +9,7 @@ from django.apps.registry import Apps as StateApps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from clients_app.matching import client_keys
+from clients_app.questions.matching import client_keys
 
 BATCH = 2_000
 

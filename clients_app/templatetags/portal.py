@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from clients_app import notices
 from clients_app.models import Membership
+from clients_app.notices import banner
 
 register = template.Library()
 
@@ -13,4 +13,4 @@ register = template.Library()
 @register.inclusion_tag("_components/notices.html")
 def notices_of(member: Membership) -> dict[str, object]:
     """Show what stands in the way of this member's organisation now."""
-    return {"member": member, "notices": notices.notices_for(member)}
+    return {"member": member, "notices": banner.notices_for(member)}

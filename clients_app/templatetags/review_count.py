@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from clients_app import review
 from clients_app.models import Membership, Role
+from clients_app.review import decisions
 
 register = template.Library()
 
@@ -15,5 +15,5 @@ def review_count(member: Membership) -> str | None:
     """Return how many clients wait for a decision; None for who may not decide."""
     if not member.has_role(Role.REVIEWER):
         return None
-    count = review.waiting_for_a_person(member.organisation)
-    return f"{review.COUNT_CAP}+" if count > review.COUNT_CAP else str(count)
+    count = decisions.waiting_for_a_person(member.organisation)
+    return f"{decisions.COUNT_CAP}+" if count > decisions.COUNT_CAP else str(count)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clients_app import audit
-from clients_app.export import audit_lines
+from clients_app.history.export import audit_lines
 from clients_app.models import AuditEvent, Membership, Role, User
 from clients_app.models.audit_event import AuditCursor, AuditFilters
 from clients_app.views.access import members_only

@@ -13,9 +13,9 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from clients_app import digest, notices
 from clients_app.delivery import ledger
 from clients_app.models import Membership, Role
+from clients_app.notices import banner, digest
 from clients_app.views.access import members_only
 
 DAYS = 31
@@ -49,9 +49,9 @@ def balance_page(request: HttpRequest, member: Membership) -> HttpResponse:
         "until": until,
         "older": (since - timedelta(days=1)).isoformat() if since > began else "",
         "newest": until == today,
-        "lanes": notices.lane_waits(organisation),
+        "lanes": banner.lane_waits(organisation),
         "open": ledger.open_now(organisation),
-        "changes": notices.changes_for(member),
+        "changes": banner.changes_for(member),
         "may_switch": member.has_role(Role.ADMIN),
     }
     return render(request, "organisation/balance.html", context)

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from clients_app import colours
 from clients_app.models import SignupPage
+from clients_app.signup import colours
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 

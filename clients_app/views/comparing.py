@@ -10,15 +10,15 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from clients_app.duplicates import Match
-from clients_app.matching import (
+from clients_app.intake.duplicates import Match
+from clients_app.models import Status, Submission
+from clients_app.questions.matching import (
     display_name,
     folded_email,
     folded_name,
     folded_phone,
     folded_tax_number,
 )
-from clients_app.models import Status, Submission
 
 _FOLDED: dict[str, Callable[[str], str]] = {
     "name": folded_name,

@@ -26,11 +26,10 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from clients_app import audit, custom_fields, privacy
-from clients_app.answers import COUNTRY, in_country, label_of
-from clients_app.countries import country_code
-from clients_app.export import csv_lines
+from clients_app import audit, privacy
 from clients_app.heffl.contract import ClientType, fields_for
+from clients_app.history.export import csv_lines
+from clients_app.intake.submissions import is_correctable
 from clients_app.models import (
     ClientTypeChoice,
     Membership,
@@ -48,8 +47,10 @@ from clients_app.models.history import (
     page_of,
 )
 from clients_app.models.search import LONGEST_QUERY
-from clients_app.signup import LONGEST_CAMPAIGN
-from clients_app.submissions import is_correctable
+from clients_app.questions import custom_fields
+from clients_app.questions.answers import COUNTRY, in_country, label_of
+from clients_app.questions.countries import country_code
+from clients_app.signup.accept import LONGEST_CAMPAIGN
 from clients_app.views import wording
 from clients_app.views.access import members_only
 from clients_app.views.waiting import wait_for_change

@@ -19,9 +19,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from openpyxl import Workbook
 
-from clients_app import audit, custom_fields, imports, sheets
-from clients_app.export import BYTE_ORDER_MARK, safe_cell
+from clients_app import audit
+from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
+from clients_app.imports import load, sheets
 from clients_app.models import CsvImport, ImportState, Membership, Role, Status
+from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
 
 LISTED = 20
@@ -53,7 +55,7 @@ def import_start(request: HttpRequest, member: Membership) -> HttpResponse:
                 raise sheets.SheetError(
                     _("The file is larger than 5 MB. Split it into smaller files.")
                 )
-            draft = imports.upload(
+            draft = load.upload(
                 member.organisation, chosen.name or "", chosen.read(), user=member.user
             )
             return redirect("import-columns", member.organisation.slug, draft.uuid)
@@ -76,7 +78,7 @@ def import_template(
     request: HttpRequest, member: Membership, kind: str
 ) -> HttpResponse:
     """Hand out a file to fill in, with the organisation's own fields."""
-    rows = imports.template_rows(member.organisation)
+    rows = load.template_rows(member.organisation)
     if kind == "xlsx":
         book = Workbook(write_only=True)
         sheet = book.create_sheet("Clients")
@@ -120,11 +122,11 @@ def import_columns(
         try:
             if action == "read":
                 encoding = request.POST.get("encoding", "")
-                imports.read_again(draft, encoding, request.POST.get("delimiter", ""))
+                load.read_again(draft, encoding, request.POST.get("delimiter", ""))
                 return redirect("import-columns", slug, import_id)
             count = len(draft.columns)
             chosen = [request.POST.get(f"column_{at}", "") for at in range(count)]
-            wrong = imports.choose_columns(
+            wrong = load.choose_columns(
                 draft, chosen, request.POST.get("default_type", "")
             )
             if not wrong:
@@ -138,9 +140,9 @@ def _discarded(
     request: HttpRequest, member: Membership, draft: CsvImport
 ) -> HttpResponse:
     try:
-        imports.discard(draft, user=member.user)
+        load.discard(draft, user=member.user)
         messages.success(request, _("The file is removed. Nothing was loaded."))
-    except imports.NotNow:
+    except load.NotNow:
         messages.warning(request, _("Somebody was faster. This is how it stands now."))
     return redirect("import-start", member.organisation.slug)
 
@@ -153,7 +155,7 @@ def _columns_page(
     wrong: list[str],
 ) -> HttpResponse:
     try:
-        table = imports.table_of(draft)
+        table = load.table_of(draft)
     except sheets.SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", member.organisation.slug)
@@ -169,7 +171,7 @@ def _columns_page(
         "member": member,
         "draft": draft,
         "columns": columns,
-        "targets": imports.targets(extra),
+        "targets": load.targets(extra),
         "problems": [("", words) for words in wrong],
         "encodings": [(code, _(name)) for code, name in sheets.ENCODINGS.items()],
         "delimiters": [(code, _(name)) for code, name in sheets.DELIMITERS.items()],
@@ -191,14 +193,14 @@ def import_check(
         return redirect("import-progress", slug, import_id)
     if request.method == "POST":
         try:
-            imports.start(draft, user=member.user)
-        except imports.NotNow:
+            load.start(draft, user=member.user)
+        except load.NotNow:
             messages.warning(
                 request, _("Somebody was faster. This is how it stands now.")
             )
         return redirect("import-progress", slug, import_id)
     try:
-        result = imports.dry_run(draft)
+        result = load.dry_run(draft)
     except sheets.SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", slug)
@@ -219,7 +221,7 @@ def import_progress(
     if request.method == "POST":
         _handled(request, member, csv_import)
         return redirect("import-progress", slug, import_id)
-    found = imports.progress(csv_import)
+    found = load.progress(csv_import)
     by_status = [
         (status, Status(status).label, count)
         for status, count in sorted(found.by_status.items())
@@ -245,13 +247,13 @@ def _handled(request: HttpRequest, member: Membership, csv_import: CsvImport) ->
     try:
         match request.POST.get("action"):
             case "pause":
-                imports.pause(csv_import, user=member.user)
+                load.pause(csv_import, user=member.user)
                 messages.success(request, _("The import is paused."))
             case "resume":
-                imports.resume(csv_import, user=member.user)
+                load.resume(csv_import, user=member.user)
                 messages.success(request, _("The import goes on."))
             case "cancel":
-                count = imports.cancel(csv_import, user=member.user)
+                count = load.cancel(csv_import, user=member.user)
                 words = ngettext(
                     "The import is cancelled. {count} client was dropped unsent.",
                     "The import is cancelled. {count} clients were dropped unsent.",
@@ -260,7 +262,7 @@ def _handled(request: HttpRequest, member: Membership, csv_import: CsvImport) ->
                 messages.success(request, words.format(count=count))
             case _other:
                 pass
-    except imports.NotNow:
+    except load.NotNow:
         messages.warning(request, _("Somebody was faster. This is how it stands now."))
 
 
@@ -280,7 +282,7 @@ def import_failed(
         )
     rows = (
         [cell if _is_phone(cell) else safe_cell(cell) for cell in row]
-        for row in imports.failed_rows(csv_import)
+        for row in load.failed_rows(csv_import)
     )
     lines = (line.encode() for line in _lines(rows))
 

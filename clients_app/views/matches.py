@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
-from clients_app import phones
-from clients_app.answers import check
-from clients_app.duplicates import Match, likely_matches
 from clients_app.heffl.contract import Answer
+from clients_app.intake.duplicates import Match, likely_matches
 from clients_app.models import Membership, Organisation
+from clients_app.questions import phones
+from clients_app.questions.answers import check
 from clients_app.views.access import members_only
 
 SHOWN = 3

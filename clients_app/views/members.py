@@ -19,11 +19,11 @@ from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from clients_app import members
-from clients_app.members import MemberError
 from clients_app.models import RANK, Invitation, Membership, Role, User
-from clients_app.organisations import OrganisationError
-from clients_app.settings_forms import InviteForm, JoinForm, RoleForm
+from clients_app.organisation import members
+from clients_app.organisation.forms import InviteForm, JoinForm, RoleForm
+from clients_app.organisation.members import MemberError
+from clients_app.organisation.people import OrganisationError
 from clients_app.views.access import members_only
 from clients_app.views.organisation import proved_lately
 

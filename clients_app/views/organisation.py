@@ -28,7 +28,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from clients_app import credentials, notices, organisations, remote_fields, webhooks
+from clients_app import credentials, webhooks
 from clients_app.delivery import holds
 from clients_app.models import (
     ApiCredential,
@@ -39,13 +39,15 @@ from clients_app.models import (
     User,
     WebhookSecret,
 )
-from clients_app.organisations import KeyChange, KeyCheck, check_words
-from clients_app.settings_forms import (
+from clients_app.notices import banner
+from clients_app.organisation import people, remote_fields
+from clients_app.organisation.forms import (
     ApiKeyForm,
     CustomFieldForm,
     ReferenceForm,
     WebhookSecretForm,
 )
+from clients_app.organisation.people import KeyChange, KeyCheck, check_words
 from clients_app.views.access import members_only
 
 
@@ -140,7 +142,7 @@ def _heffl_page(
         "form": form,
         "keys": [_shown(key) for key in _held(member)],
         "holds": holds.open_holds(organisation),
-        "changes": notices.changes_for(member),
+        "changes": banner.changes_for(member),
         "secret_form": WebhookSecretForm(),
         "reference_form": ReferenceForm(instance=organisation),
         "secrets": [_shown_secret(secret) for secret in webhooks.held(organisation)],
@@ -215,7 +217,7 @@ def _reference_saved(request: HttpRequest, member: Membership) -> HttpResponse:
     if not form.is_valid():
         organisation.refresh_from_db()
         return _heffl_page(request, member, ApiKeyForm(), reference_form=form)
-    organisations.set_reference_field(
+    people.set_reference_field(
         organisation, form.cleaned_data["reference_field"], user=member.user
     )
     messages.success(request, _("The field is saved."))
@@ -228,7 +230,7 @@ def _key_saved(
     form = ApiKeyForm(request.POST)
     if not form.is_valid():
         return _heffl_page(request, member, form)
-    change = organisations.replace_api_key(
+    change = people.replace_api_key(
         member.organisation,
         form.cleaned_data["key"],
         user=member.user,
@@ -279,11 +281,11 @@ def _key_handled(request: HttpRequest, member: Membership, action: str) -> None:
     if key is None:
         messages.warning(request, _("There is no such key any more."))
     elif action == "test":
-        check = organisations.verify_key(key, user=member.user)
+        check = people.verify_key(key, user=member.user)
         add = messages.success if check is KeyCheck.WORKS else messages.error
         add(request, check_words(check))
     elif action == "remove":
-        organisations.remove_api_key(key, user=member.user)
+        people.remove_api_key(key, user=member.user)
         messages.success(request, _("The key is removed."))
 
 
@@ -351,7 +353,7 @@ def _field_saved(
 ) -> HttpResponse:
     if not form.is_valid():
         return _field_page(request, member, form)
-    organisations.save_field(
+    people.save_field(
         form.save(commit=False), user=member.user, changed=form.changed_data
     )
     messages.success(request, _("The field is saved."))
@@ -393,13 +395,13 @@ def settings_field_change(
     field = get_object_or_404(member.organisation.custom_fields, pk=pk)
     match request.POST.get("action"):
         case "up":
-            organisations.move_field(field, -1, user=member.user)
+            people.move_field(field, -1, user=member.user)
         case "down":
-            organisations.move_field(field, 1, user=member.user)
+            people.move_field(field, 1, user=member.user)
         case "on":
-            organisations.switch_field(field, True, user=member.user)
+            people.switch_field(field, True, user=member.user)
         case "off":
-            organisations.switch_field(field, False, user=member.user)
+            people.switch_field(field, False, user=member.user)
         case _:
             raise Http404
     return redirect("settings-fields", member.organisation.slug)

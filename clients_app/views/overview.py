@@ -12,10 +12,11 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language_bidi, ngettext
 from django.views.decorators.http import require_safe
 
-from clients_app import overview, review
 from clients_app.heffl.contract import ClientType, fields_for
+from clients_app.history import overview
 from clients_app.models import Membership, Role, Source, Status, Submission
-from clients_app.review import Tab
+from clients_app.review import decisions
+from clients_app.review.decisions import Tab
 from clients_app.views import wording
 from clients_app.views.access import members_only
 
@@ -125,13 +126,13 @@ def _waiting(member: Membership) -> list[tuple[str, str, str]]:
         Status.REVIEW: Tab.UNCLEAR,
         Status.UNCERTAIN: Tab.UNCLEAR,
     }
-    counted = review.counts(organisation, [*tabs, Status.QUEUED, Status.SENDING])
+    counted = decisions.counts(organisation, [*tabs, Status.QUEUED, Status.SENDING])
     told = []
     for status, count in counted.items():
         tab = tabs.get(status)
         address = f"{queue}?{urlencode({'tab': tab.value})}" if tab else ""
         address = address or f"{clients}?{urlencode({'status': status.value})}"
-        shown = f"{review.COUNT_CAP}+" if count > review.COUNT_CAP else str(count)
+        shown = f"{decisions.COUNT_CAP}+" if count > decisions.COUNT_CAP else str(count)
         told.append((str(status.label), shown, address))
     return told
 

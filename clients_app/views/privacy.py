@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from clients_app import privacy
-from clients_app.export import BYTE_ORDER_MARK, safe_cell
+from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
 from clients_app.models import Membership, Retention, Role
 from clients_app.views.access import members_only
 

@@ -27,13 +27,14 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from clients_app import duplicates, review
 from clients_app.delivery.reconcile import NotNow
+from clients_app.intake import duplicates
+from clients_app.intake.submissions import is_correctable
 from clients_app.models import HeldFor, Membership, Role, Status, Submission
 from clients_app.models.history import Cursor
-from clients_app.review import LONGEST_REASON, Tab
-from clients_app.submissions import is_correctable
-from clients_app.text import UnusableText, clean_text
+from clients_app.questions.text import UnusableText, clean_text
+from clients_app.review import decisions
+from clients_app.review.decisions import LONGEST_REASON, Tab
 from clients_app.views import wording
 from clients_app.views.access import members_only
 from clients_app.views.comparing import with_candidate, with_match
@@ -84,8 +85,8 @@ def submission_send_again(
     """Queue a client again as it is."""
     submission = _shown(request, member, uuid)
     try:
-        review.send_again(submission, user=member.user)
-    except review.AlreadyDecided:
+        decisions.send_again(submission, user=member.user)
+    except decisions.AlreadyDecided:
         _too_late(request)
     return _back(submission, member)
 
@@ -98,7 +99,7 @@ def submission_link(
     """Settle a client as one that is in Heffl already."""
     submission = _shown(request, member, uuid)
     heffl_id = request.POST.get("heffl_id", "")
-    _linked(request, partial(review.link, submission, heffl_id, user=member.user))
+    _linked(request, partial(decisions.link, submission, heffl_id, user=member.user))
     return _back(submission, member)
 
 
@@ -106,14 +107,14 @@ def _linked(request: HttpRequest, act: Callable[[], None]) -> bool:
     """Link, or say why not; returns whether the client is settled, by whomever."""
     try:
         act()
-    except review.NotACandidate:
+    except decisions.NotACandidate:
         messages.error(request, _("Choose one of the clients that were found."))
         return False
-    except review.LinkedElsewhere:
+    except decisions.LinkedElsewhere:
         words = _("That client is in the history already. You can drop this entry.")
         messages.error(request, words)
         return False
-    except review.AlreadyDecided:
+    except decisions.AlreadyDecided:
         _too_late(request)
     else:
         messages.success(request, _("Linked to the client that exists."))
@@ -132,8 +133,8 @@ def submission_drop(
         messages.error(request, _("Give a reason of 500 characters or fewer."))
         return _back(submission, member)
     try:
-        review.drop(submission, reason, user=member.user)
-    except review.AlreadyDecided:
+        decisions.drop(submission, reason, user=member.user)
+    except decisions.AlreadyDecided:
         _too_late(request)
     return _back(submission, member)
 
@@ -159,7 +160,7 @@ def review_queue(request: HttpRequest, member: Membership) -> HttpResponse:
     """Show a page of one tab of the queue."""
     organisation = member.organisation
     tab = _tab(request.GET.get("tab", ""))
-    page = review.page_of(
+    page = decisions.page_of(
         organisation, tab, Cursor.decode(request.GET.get("cursor", ""))
     )
     alike = duplicates.newest_alike(page.rows) if tab is Tab.WAITING else {}
@@ -183,7 +184,7 @@ def _query(tab: Tab, **more: str) -> str:
 
 
 def _tabs(member: Membership, current: Tab) -> list[dict[str, object]]:
-    counted = review.counts(member.organisation)
+    counted = decisions.counts(member.organisation)
     labels = {
         Tab.WAITING: _("Waiting"),
         Tab.FIX: _("Needs fixing"),
@@ -192,8 +193,10 @@ def _tabs(member: Membership, current: Tab) -> list[dict[str, object]]:
     }
     tabs = []
     for tab, label in labels.items():
-        number = sum(counted[status] for status in review.STATUSES.get(tab, ()))
-        shown = f"{review.COUNT_CAP}+" if number > review.COUNT_CAP else str(number)
+        number = sum(counted[status] for status in decisions.STATUSES.get(tab, ()))
+        shown = (
+            f"{decisions.COUNT_CAP}+" if number > decisions.COUNT_CAP else str(number)
+        )
         tabs.append(
             {
                 "label": label,
@@ -242,7 +245,7 @@ def _held(row: Submission) -> list[str]:
 
 def _chosen(values: Sequence[str]) -> list[tuple[str, int]]:
     """Read marks "uuid:revision"; what is none is left out."""
-    found = (_CHOSEN.fullmatch(value) for value in values[: review.PAGE_SIZE])
+    found = (_CHOSEN.fullmatch(value) for value in values[: decisions.PAGE_SIZE])
     return [(match[1], int(match[2])) for match in found if match]
 
 
@@ -264,17 +267,21 @@ def review_decide(request: HttpRequest, member: Membership) -> HttpResponse:
         address = reverse("review-reject", args=[organisation.slug])
         return HttpResponseRedirect(f"{address}?{query}", status=303)
     elif action == "approve":
-        tally = review.each(organisation, chosen, partial(review.approve, user=user))
+        tally = decisions.each(
+            organisation, chosen, partial(decisions.approve, user=user)
+        )
         done = ngettext("{count} approved.", "{count} approved.", tally.done)
         _say(request, tally, done)
     elif action == "resend":
-        tally = review.each(organisation, chosen, partial(review.send_again, user=user))
+        tally = decisions.each(
+            organisation, chosen, partial(decisions.send_again, user=user)
+        )
         done = ngettext("{count} sent again.", "{count} sent again.", tally.done)
         _say(request, tally, done)
     return HttpResponseRedirect(back, status=303)
 
 
-def _say(request: HttpRequest, tally: review.Tally, done: str) -> None:
+def _say(request: HttpRequest, tally: decisions.Tally, done: str) -> None:
     """Tell how many were done, and how many somebody else had decided about."""
     told = done.format(count=tally.done)
     if tally.late:
@@ -299,7 +306,7 @@ def review_reject(request: HttpRequest, member: Membership) -> HttpResponse:
     rows = list(
         organisation.submissions.filter(
             uuid__in=[uuid for uuid, _revision in chosen],
-            status__in=review.REJECTABLE,
+            status__in=decisions.REJECTABLE,
         ).order_by("created_at", "pk")
     )
     if not chosen or (not rows and request.method != "POST"):
@@ -311,8 +318,8 @@ def review_reject(request: HttpRequest, member: Membership) -> HttpResponse:
     error = ""
     if request.method == "POST":
         if reason := _reason(request):
-            act = partial(review.reject, reason=reason, user=member.user)
-            tally = review.each(organisation, chosen, act)
+            act = partial(decisions.reject, reason=reason, user=member.user)
+            tally = decisions.each(organisation, chosen, act)
             done = ngettext("{count} rejected.", "{count} rejected.", tally.done)
             _say(request, tally, done)
             return HttpResponseRedirect(back, status=303)
@@ -335,7 +342,7 @@ def review_reject(request: HttpRequest, member: Membership) -> HttpResponse:
 def review_item(request: HttpRequest, member: Membership, uuid: UUID) -> HttpResponse:
     """Show one client beside those it may be; carry out what is decided, show the next."""
     submission = _shown(request, member, uuid)
-    tab = _tab(request.GET.get("tab", ""), review.tab_of(submission))
+    tab = _tab(request.GET.get("tab", ""), decisions.tab_of(submission))
     if request.method != "POST":
         if "next" in request.GET:
             return next_item(member, submission, tab)
@@ -345,11 +352,11 @@ def review_item(request: HttpRequest, member: Membership, uuid: UUID) -> HttpRes
     try:
         match request.POST.get("action", ""):
             case "approve":
-                review.approve(submission, user=user)
+                decisions.approve(submission, user=user)
                 told = _("{name} is approved and on its way to Heffl.")
                 messages.success(request, told.format(name=name))
             case "resend":
-                review.send_again(submission, user=user)
+                decisions.send_again(submission, user=user)
                 told = _("{name} is sent again.")
                 messages.success(request, told.format(name=name))
             case "drop":
@@ -357,11 +364,14 @@ def review_item(request: HttpRequest, member: Membership, uuid: UUID) -> HttpRes
                 if not reason:
                     words = _("Give a reason of 500 characters or fewer.")
                     return _item(request, member, submission, tab, error=words)
-                review.drop(submission, reason, user=user)
+                decisions.drop(submission, reason, user=user)
                 messages.success(request, _("{name} is dropped.").format(name=name))
             case "link":
                 act = partial(
-                    review.link, submission, request.POST.get("heffl_id", ""), user=user
+                    decisions.link,
+                    submission,
+                    request.POST.get("heffl_id", ""),
+                    user=user,
                 )
                 if not _linked(request, act):
                     return _here(member, submission, tab)
@@ -372,7 +382,7 @@ def review_item(request: HttpRequest, member: Membership, uuid: UUID) -> HttpRes
                         request, _("Choose one of the clients that were found.")
                     )
                     return _here(member, submission, tab)
-                act = partial(review.link_to, submission, original, user=user)
+                act = partial(decisions.link_to, submission, original, user=user)
                 if not _linked(request, act):
                     return _here(member, submission, tab)
             case "search":
@@ -380,7 +390,7 @@ def review_item(request: HttpRequest, member: Membership, uuid: UUID) -> HttpRes
                 return _here(member, submission, tab)
             case _:
                 return _here(member, submission, tab)
-    except review.AlreadyDecided:
+    except decisions.AlreadyDecided:
         _too_late(request)
     return next_item(member, submission, tab)
 
@@ -396,7 +406,7 @@ def _original(member: Membership, text: str) -> Submission | None:
 def _search(request: HttpRequest, submission: Submission) -> None:
     try:
         text = clean_text(request.POST.get("q", ""))[:LONGEST_SEARCH]
-        found = review.search_heffl(submission, text)
+        found = decisions.search_heffl(submission, text)
     except UnusableText:
         messages.error(request, _("Search for something that can be read."))
     except NotNow as wait:
@@ -425,9 +435,9 @@ def next_item(member: Membership, submission: Submission, tab: Tab) -> HttpRespo
     organisation = member.organisation
     following = None
     if tab is not Tab.DONE:
-        following = review.next_to(organisation, tab, submission, backwards=False)
+        following = decisions.next_to(organisation, tab, submission, backwards=False)
         following = following or next(
-            iter(review.page_of(organisation, tab).rows), None
+            iter(decisions.page_of(organisation, tab).rows), None
         )
     if following is not None and following.pk != submission.pk:
         return _here(member, following, tab)
@@ -444,10 +454,10 @@ def _item(
     error: str = "",
 ) -> HttpResponse:
     organisation = member.organisation
-    open_ = submission.status in review.DECIDABLE
+    open_ = submission.status in decisions.DECIDABLE
     correctable = is_correctable(submission)
     before, after = (
-        review.next_to(organisation, tab, submission, backwards=way)
+        decisions.next_to(organisation, tab, submission, backwards=way)
         for way in (True, False)
     )
     told = wording.explain(submission)
@@ -483,9 +493,9 @@ def _item(
         ],
         "form": correction_form(submission) if correctable else None,
         "approves": submission.status == Status.PENDING,
-        "rejects": submission.status in review.REJECTABLE,
-        "sends": submission.status in review.SENDABLE,
-        "drops": submission.status in review.SENDABLE,
+        "rejects": submission.status in decisions.REJECTABLE,
+        "sends": submission.status in decisions.SENDABLE,
+        "drops": submission.status in decisions.SENDABLE,
         "open": open_,
         "linked": linked,
         "decided_by": submission.decided_by,

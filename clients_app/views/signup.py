@@ -31,8 +31,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from clients_app import robots, signup
-from clients_app.forms import SubmissionForm
 from clients_app.models import (
     Organisation,
     SignupLanguage,
@@ -40,7 +38,9 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.signup import Stage
+from clients_app.questions.form import SubmissionForm
+from clients_app.signup import accept, robots
+from clients_app.signup.accept import Stage
 from clients_app.views import brand
 
 P = ParamSpec("P")
@@ -274,7 +274,7 @@ def preview(
     spoken = language if language in page.spoken else page.default_language
     visitor = Visitor(organisation, page, spoken, framed=True)
     form = SubmissionForm(
-        organisation=organisation, public=True, without=signup.without(page)
+        organisation=organisation, public=True, without=accept.without(page)
     )
     context = shell(visitor) | {
         "form": form,
@@ -297,7 +297,7 @@ def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     if request.method != "POST":
         asked = {
             "type": request.GET.get("type", ""),
-            "name": signup.campaign_of(request.GET.get("name", "")),
+            "name": accept.campaign_of(request.GET.get("name", "")),
         }
         form = _empty_form(visitor, {name: one for name, one in asked.items() if one})
         return _asked(request, visitor, form, robots.new_token(page, now))
@@ -305,11 +305,11 @@ def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         request.POST,
         organisation=organisation,
         public=True,
-        without=signup.without(page),
+        without=accept.without(page),
         shared=visitor.kiosk,
     )
     token = robots.read_token(request.POST.get("submission_token", ""), organisation)
-    sent = signup.already_sent(organisation, token) if token else None
+    sent = accept.already_sent(organisation, token) if token else None
     if sent is not None:
         return _to_receipt(visitor, sent)
     if request.POST.get("action") == "switch":
@@ -332,27 +332,27 @@ def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         token = robots.new_token(page, now)
     if form.errors:
         return _asked(request, visitor, form, token, status=422)
-    visit = signup.Visit(
+    visit = accept.Visit(
         token=token,
         network=robots.network_of(request.META, settings.TRUSTED_PROXY_COUNT),
         proved=robots.is_proof(request.POST.get("altcha", ""), token),
         trapped=bool(request.POST.get(TRAP)),
         language=visitor.language,
-        campaign=signup.campaign_of(request.POST.get("source", "")),
+        campaign=accept.campaign_of(request.POST.get("source", "")),
         link=request.build_absolute_uri(
             reverse("signup-receipt", args=[organisation.slug, "x"])
         ).removesuffix("x/"),
         kiosk=visitor.key,
     )
     try:
-        submission = signup.accept(
+        submission = accept.accept(
             organisation,
             client_type=form.client_type,
             answers=form.cleaned_answers(),
             visit=visit,
             now=now,
         )
-    except signup.TooMany:
+    except accept.TooMany:
         form.refuse(
             "",
             _(
@@ -371,7 +371,7 @@ def _empty_form(visitor: Visitor, initial: dict[str, Any]) -> SubmissionForm:
         organisation=visitor.organisation,
         initial=initial,
         public=True,
-        without=signup.without(visitor.page),
+        without=accept.without(visitor.page),
         shared=visitor.kiosk,
     )
 
@@ -399,7 +399,7 @@ def _asked(
         "challenge": "" if proof else robots.challenge_for(token, timezone.now()),
         "least": round(robots.FASTEST * 1000),
         "trap": TRAP,
-        "campaign": signup.campaign_of(source),
+        "campaign": accept.campaign_of(source),
         "languages": _languages(request, visitor),
         "query": urlencode(visitor.asks_language),
         "intro": page.text("intro", visitor.language),
@@ -471,7 +471,7 @@ def signup_embed_receipt(
 
 def _receipt(request: HttpRequest, visitor: Visitor, receipt: str) -> HttpResponse:
     submission = _own(visitor, receipt)
-    page, stage = visitor.page, signup.stage_of(submission)
+    page, stage = visitor.page, accept.stage_of(submission)
     refused = submission.status == Status.REJECTED
     context = shell(visitor) | {
         "stage": stage.value,
@@ -504,7 +504,7 @@ def signup_correct(
 ) -> HttpResponse:
     """Show a visitor what they entered with the one field named; send it again."""
     submission = _own(visitor, receipt)
-    field = signup.field_to_correct(submission)
+    field = accept.field_to_correct(submission)
     if not field:
         return _keep_private(_to_receipt(visitor, submission))
     if request.method != "POST":
@@ -517,14 +517,14 @@ def signup_correct(
         request.POST,
         organisation=visitor.organisation,
         public=True,
-        without=signup.without(visitor.page),
+        without=accept.without(visitor.page),
     )
     if request.POST.get("action") == "switch":
         form.show_only()
         return _correction(request, visitor, form)
     if not form.is_valid():
         return _correction(request, visitor, form, status=422)
-    signup.correct(
+    accept.correct(
         submission, client_type=form.client_type, answers=form.cleaned_answers()
     )
     return _keep_private(_to_receipt(visitor, submission))

@@ -20,9 +20,9 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from clients_app import qr, signup_settings
 from clients_app.models import Membership, Role, SignupLanguage, SignupPage
-from clients_app.signup_settings_forms import SignupPageForm
+from clients_app.signup import page_settings, qr
+from clients_app.signup.page_form import SignupPageForm
 from clients_app.views import brand, signup
 from clients_app.views.access import members_only
 
@@ -58,10 +58,10 @@ def _saved(request: HttpRequest, member: Membership, page: SignupPage) -> HttpRe
     changed = form.changed()
     removes = "remove_logo" in data and page.logo_hash and not form.logo
     if form.logo or removes:
-        signup_settings.put_logo(page, form.logo)
+        page_settings.put_logo(page, form.logo)
         changed = sorted({*changed, "logo"})
     try:
-        signup_settings.save(
+        page_settings.save(
             page,
             mode=form.cleaned_data["mode"],
             public_fields=form.public_fields,
@@ -69,7 +69,7 @@ def _saved(request: HttpRequest, member: Membership, page: SignupPage) -> HttpRe
             seen=data.get("seen", ""),
             user=member.user,
         )
-    except signup_settings.ChangedMeanwhile:
+    except page_settings.ChangedMeanwhile:
         form.add_error(
             None,
             _(
@@ -102,7 +102,7 @@ def _page(
         "member": member,
         "form": form,
         "page": stored,
-        "seen": signup_settings.state_of(stored) if seen is None else seen,
+        "seen": page_settings.state_of(stored) if seen is None else seen,
         "logo_url": brand.logo_address(slug, stored),
         "address": address,
         "code": _code(address, member),
@@ -122,12 +122,12 @@ def settings_signup_kiosk(request: HttpRequest, member: Membership) -> HttpRespo
     """Make or renew the address for the tablet at the desk, or take it back."""
     match request.POST.get("action"):
         case "renew":
-            signup_settings.renew_kiosk(member.organisation, user=member.user)
+            page_settings.renew_kiosk(member.organisation, user=member.user)
             messages.success(
                 request, _("The tablet has a new address. Open it on the tablet.")
             )
         case "close":
-            signup_settings.close_kiosk(member.organisation, user=member.user)
+            page_settings.close_kiosk(member.organisation, user=member.user)
             messages.success(request, _("The tablet's address counts no more."))
         case _:
             raise Http404

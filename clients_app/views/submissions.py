@@ -18,9 +18,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from clients_app import phones, submissions
-from clients_app.forms import SubmissionForm
+from clients_app.intake import submissions
 from clients_app.models import Membership, Source, Status, Submission
+from clients_app.questions import phones
+from clients_app.questions.form import SubmissionForm
 from clients_app.views import kept, matches
 from clients_app.views.access import members_only
 from clients_app.views.kept import kept_over_sign_in

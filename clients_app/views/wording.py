@@ -11,8 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from clients_app import answers
-from clients_app.countries import country_code
 from clients_app.delivery.holds import open_holds
 from clients_app.delivery.outbox import look_alike_open
 from clients_app.heffl.contract import ClientType, fields_for
@@ -28,7 +26,9 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.notices import in_about
+from clients_app.notices.banner import in_about
+from clients_app.questions import answers
+from clients_app.questions.countries import country_code
 
 MANY_AHEAD = 10
 COUNT_AHEAD = 3_000

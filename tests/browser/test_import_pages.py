@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from clients_app import imports
+from clients_app.imports import load
 from clients_app.models import Status, Submission
 from tests.end_to_end.test_pages import violations
 
@@ -63,7 +63,7 @@ def test_the_whole_way_with_a_faulty_file(
     assert Submission.objects.count() == 0
     page.locator("main form .btn").first.click()
     page.locator("progress").first.wait_for()
-    imports.store_due()
+    load.store_due()
     page.wait_for_function("document.querySelector('progress').value > 0")  # by itself
     Submission.objects.order_by("id").filter(type="contact").update(
         status=Status.NEEDS_FIX, problem="http_400"

@@ -12,8 +12,9 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
 
-from clients_app import audit, members
+from clients_app import audit
 from clients_app.models import Membership, Role
+from clients_app.organisation import members
 from tests.factories import MembershipFactory, SubmissionFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
-from clients_app import duplicates
+from clients_app.intake import duplicates
 from clients_app.models import Status, Submission
 from tests.factories import SubmissionFactory
 from tests.integration.test_submit_and_deliver import CONTACT, sent

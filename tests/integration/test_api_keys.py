@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from clients_app import credentials, organisations
+from clients_app import credentials
 from clients_app.crypto import KeyRing, Secret, new_entry
 from clients_app.models import (
     ApiCredential,
@@ -21,7 +21,8 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.organisations import KeyCheck
+from clients_app.organisation import people
+from clients_app.organisation.people import KeyCheck
 from clients_app.views.organisation import settings_heffl
 from heffl_portal.log_config import JsonFormatter
 from tests.factories import OrganisationFactory, SubmissionFactory
@@ -47,9 +48,7 @@ def open_holds(reason=None):
 
 
 def test_a_key_that_works_is_stored_as_current(organisation, owner, sandbox):
-    change = organisations.replace_api_key(
-        organisation, Secret(sandbox.key), user=owner.user
-    )
+    change = people.replace_api_key(organisation, Secret(sandbox.key), user=owner.user)
 
     key = credentials.current(organisation)
     assert change.check is KeyCheck.WORKS
@@ -64,7 +63,7 @@ def test_a_key_that_works_is_stored_as_current(organisation, owner, sandbox):
 def test_the_check_counts_against_the_keys_budget(organisation, owner, sandbox):
     now = timezone.now()
 
-    change = organisations.replace_api_key(
+    change = people.replace_api_key(
         organisation, Secret(sandbox.key), user=owner.user, now=now
     )
 
@@ -75,7 +74,7 @@ def test_the_check_counts_against_the_keys_budget(organisation, owner, sandbox):
 def test_a_key_that_works_replaces_the_old_one_whose_ciphertext_goes(
     organisation, owner, connected, second_key
 ):
-    change = organisations.replace_api_key(organisation, second_key, user=owner.user)
+    change = people.replace_api_key(organisation, second_key, user=owner.user)
 
     connected.refresh_from_db()
     assert connected.revoked_at
@@ -98,12 +97,12 @@ def test_a_key_that_heffl_refuses_changes_nothing(
     if rights:
         sandbox.control.add_key("Sandbox", SECOND, rights)
 
-    change = organisations.replace_api_key(
+    change = people.replace_api_key(
         organisation, Secret(SECOND), user=owner.user, unverified=True
     )
 
     assert change.check is check
-    assert organisations.check_words(check) == words
+    assert people.check_words(check) == words
     assert change.credential is None
     assert credentials.current(organisation) == connected
     assert ApiCredential.objects.count() == 1
@@ -118,7 +117,7 @@ def test_an_answer_that_says_nothing_about_the_key_changes_nothing(
 ):
     sandbox.control.push_fault(fault, method="GET", count=None)
 
-    change = organisations.replace_api_key(organisation, second_key, user=owner.user)
+    change = people.replace_api_key(organisation, second_key, user=owner.user)
 
     assert change.check is KeyCheck.UNREACHABLE
     assert credentials.current(organisation) == connected
@@ -129,9 +128,7 @@ def test_while_heffl_cannot_be_reached_nothing_changes(
 ):
     settings.HEFFL_API_URL = UNREACHABLE
 
-    change = organisations.replace_api_key(
-        organisation, Secret(SECOND), user=owner.user
-    )
+    change = people.replace_api_key(organisation, Secret(SECOND), user=owner.user)
 
     assert change.check is KeyCheck.UNREACHABLE
     assert change.credential is None
@@ -144,7 +141,7 @@ def test_a_key_stored_unchecked_waits_beside_the_current_one(
 ):
     settings.HEFFL_API_URL = UNREACHABLE
 
-    change = organisations.replace_api_key(
+    change = people.replace_api_key(
         organisation, Secret(SECOND), user=owner.user, unverified=True
     )
 
@@ -160,7 +157,7 @@ def test_a_first_key_stored_unchecked_sends_nothing_until_a_check(
     settings.HEFFL_API_URL = UNREACHABLE
     now = timezone.now()
 
-    change = organisations.replace_api_key(
+    change = people.replace_api_key(
         organisation, Secret(SECOND), user=owner.user, unverified=True, now=now
     )
 
@@ -175,14 +172,14 @@ def test_a_check_that_passes_ends_the_holds_and_wakes_the_queue(
     organisation, owner, settings, sandbox
 ):
     reachable, settings.HEFFL_API_URL = settings.HEFFL_API_URL, UNREACHABLE
-    key = organisations.replace_api_key(
+    key = people.replace_api_key(
         organisation, Secret(sandbox.key), user=owner.user, unverified=True
     ).credential
     later = timezone.now() + timedelta(hours=1)
     waiting = SubmissionFactory(organisation=organisation, not_before=later)
     settings.HEFFL_API_URL = reachable
 
-    check = organisations.verify_key(key, user=owner.user)
+    check = people.verify_key(key, user=owner.user)
 
     waiting.refresh_from_db()
     assert check is KeyCheck.WORKS
@@ -196,12 +193,12 @@ def test_a_check_that_passes_promotes_the_waiting_key(
     organisation, owner, connected, settings, second_key
 ):
     reachable, settings.HEFFL_API_URL = settings.HEFFL_API_URL, UNREACHABLE
-    waiting = organisations.replace_api_key(
+    waiting = people.replace_api_key(
         organisation, second_key, user=owner.user, unverified=True
     ).credential
     settings.HEFFL_API_URL = reachable
 
-    organisations.verify_key(waiting, user=owner.user)
+    people.verify_key(waiting, user=owner.user)
 
     connected.refresh_from_db()
     assert credentials.current(organisation) == waiting
@@ -213,7 +210,7 @@ def test_a_check_that_passes_promotes_the_waiting_key(
 def test_a_check_that_fails_leaves_both_keys(organisation, owner, connected, sandbox):
     sandbox.control.revoke_key(sandbox.key)
 
-    check = organisations.verify_key(connected, user=owner.user)
+    check = people.verify_key(connected, user=owner.user)
 
     assert check is KeyCheck.UNKNOWN
     assert credentials.current(organisation) == connected
@@ -224,7 +221,7 @@ def test_a_check_of_a_key_that_does_not_open_asks_for_it_again(
 ):
     settings.PORTAL_KEYRING = KeyRing.parse(new_entry("other"))
 
-    assert organisations.verify_key(connected, user=None) is KeyCheck.UNREADABLE
+    assert people.verify_key(connected, user=None) is KeyCheck.UNREADABLE
     assert sandbox.control.calls() == []
 
 
@@ -236,7 +233,7 @@ def test_a_new_key_frees_what_an_unreadable_one_held(
         fingerprint=connected.fingerprint, reason=HoldReason.KEY_UNREADABLE
     )
 
-    organisations.replace_api_key(organisation, Secret(sandbox.key), user=owner.user)
+    people.replace_api_key(organisation, Secret(sandbox.key), user=owner.user)
 
     assert not open_holds()
 
@@ -250,7 +247,7 @@ def test_a_new_key_frees_what_backed_off_because_of_the_old_one(
         fingerprint=connected.fingerprint, reason=HoldReason.KEY_REFUSED
     )
 
-    change = organisations.replace_api_key(organisation, second_key, user=owner.user)
+    change = people.replace_api_key(organisation, second_key, user=owner.user)
 
     waiting.refresh_from_db()
     assert waiting.not_before < later
@@ -259,7 +256,7 @@ def test_a_new_key_frees_what_backed_off_because_of_the_old_one(
 
 
 def test_a_check_that_nobody_asked_for_is_noted_as_the_workers(connected):
-    organisations.verify_key(connected, user=None)
+    people.verify_key(connected, user=None)
 
     event = AuditEvent.objects.get(action="key.verified")
     assert (event.actor_id, event.actor_label) == (None, "worker")
@@ -270,7 +267,7 @@ def test_removing_the_key_erases_it_and_keeps_what_waits(
 ):
     SubmissionFactory(organisation=organisation)
 
-    organisations.remove_api_key(connected, user=owner.user)
+    people.remove_api_key(connected, user=owner.user)
 
     connected.refresh_from_db()
     assert connected.ciphertext == ""
@@ -281,8 +278,8 @@ def test_removing_the_key_erases_it_and_keeps_what_waits(
 
 
 def test_removing_a_key_twice_is_noted_once(organisation, owner, connected):
-    organisations.remove_api_key(connected, user=owner.user)
-    organisations.remove_api_key(connected, user=owner.user)
+    people.remove_api_key(connected, user=owner.user)
+    people.remove_api_key(connected, user=owner.user)
 
     assert actions() == ["key.removed"]
 
@@ -292,7 +289,7 @@ def test_a_key_used_by_another_organisation_here_is_pointed_out(
 ):
     other = OrganisationFactory()
 
-    change = organisations.replace_api_key(other, Secret(sandbox.key), user=None)
+    change = people.replace_api_key(other, Secret(sandbox.key), user=None)
 
     assert change.credential
     assert change.also_used_elsewhere
@@ -304,7 +301,7 @@ def test_holds_of_a_key_that_another_organisation_still_uses_stay(
     credentials.seal_new(OrganisationFactory(), credentials.reveal(connected))
     Hold.objects.create(fingerprint=connected.fingerprint, reason=HoldReason.OUTAGE)
 
-    organisations.remove_api_key(connected, user=owner.user)
+    people.remove_api_key(connected, user=owner.user)
 
     assert open_holds(HoldReason.OUTAGE).count() == 1
 

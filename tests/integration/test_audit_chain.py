@@ -7,7 +7,8 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
-from clients_app import audit, audit_chain
+from clients_app import audit
+from clients_app.audit import chain
 from clients_app.crypto import KeyRing, new_entry
 from clients_app.models import AuditEvent, AuditSeal
 from clients_app.models.audit_event import guard_statements, trigger_names
@@ -17,10 +18,10 @@ from clients_app.models.audit_event import guard_statements, trigger_names
 def trail(organisation):
     for number in range(6):
         audit.record(f"test.{number}", organisation=organisation, detail={"n": number})
-    assert audit_chain.seal_due(everything=True) == 6
+    assert chain.seal_due(everything=True) == 6
     for number in range(6, 10):
         audit.record(f"test.{number}", organisation=organisation)
-    audit_chain.seal_due(everything=True)
+    chain.seal_due(everything=True)
     return list(AuditEvent.objects.order_by("id"))
 
 
@@ -99,13 +100,13 @@ def test_an_event_slipped_in_among_sealed_ones_is_found(trail):
     unguarded("DELETE FROM clients_app_auditevent WHERE id = %s", gap.pk)
     AuditEvent(pk=gap.pk, at=gap.at, action="something.else").save(force_insert=True)
 
-    assert audit_chain.verify().broken.startswith(f"event {gap.pk} was altered")
+    assert chain.verify().broken.startswith(f"event {gap.pk} was altered")
 
 
 def test_a_removed_seal_is_found(trail):
     unguarded("DELETE FROM clients_app_auditseal WHERE position = %s", 1)
 
-    assert audit_chain.verify().broken == "seal 1 is gone"
+    assert chain.verify().broken == "seal 1 is gone"
 
 
 def test_a_chain_made_anew_without_the_ring_is_found(trail, settings):
@@ -115,8 +116,8 @@ def test_a_chain_made_anew_without_the_ring_is_found(trail, settings):
     )
     seal = AuditSeal.objects.get(position=1)
     events = AuditEvent.objects.filter(id__lte=seal.last_event).order_by("id")
-    entries = [[row.pk, audit_chain.digest_of(row)] for row in events]
-    digest = audit_chain._link("", 1, entries)
+    entries = [[row.pk, chain.digest_of(row)] for row in events]
+    digest = chain._link("", 1, entries)
     drops, makes = guard_statements(connection.vendor)
     with connection.cursor() as cursor:
         for each in drops:
@@ -125,19 +126,17 @@ def test_a_chain_made_anew_without_the_ring_is_found(trail, settings):
         for each in makes:
             cursor.execute(each)
 
-    assert audit_chain.verify().broken == "seal 1 was not made with this key ring"
+    assert chain.verify().broken == "seal 1 was not made with this key ring"
 
 
 def test_a_chain_cut_off_at_its_end_is_found_with_a_seal_from_the_log(trail, capsys):
-    head = audit_chain.verify().head
+    head = chain.verify().head
     unguarded("DELETE FROM clients_app_auditseal WHERE position = %s", 2)
     for event in trail[6:]:
         unguarded("DELETE FROM clients_app_auditevent WHERE id = %s", event.pk)
 
-    assert audit_chain.verify().broken == ""
-    assert (
-        audit_chain.verify(expect=head).broken == "seal 2 is gone: the chain ends at 1"
-    )
+    assert chain.verify().broken == ""
+    assert chain.verify(expect=head).broken == "seal 2 is gone: the chain ends at 1"
     with pytest.raises(CommandError):
         call_command("audit", "verify", "--expect", "nonsense")
 
@@ -148,7 +147,7 @@ def test_missing_guards_are_named(trail, capsys):
         for each in drops:
             cursor.execute(each)
 
-    assert audit_chain.missing_guards() == sorted(trigger_names(connection))
+    assert chain.missing_guards() == sorted(trigger_names(connection))
     with pytest.raises(SystemExit):
         call_command("audit", "verify")
     with connection.cursor() as cursor:
@@ -160,22 +159,22 @@ def test_a_new_ring_key_seals_on_and_an_old_one_may_go(trail, organisation, sett
     old = settings.PORTAL_KEYRING.keys["test"]
     newer = KeyRing.parse(new_entry("newer"))
     settings.PORTAL_KEYRING = newer
-    assert "which the ring lacks" in audit_chain.verify().broken
+    assert "which the ring lacks" in chain.verify().broken
     settings.PORTAL_KEYRING = KeyRing({**newer.keys, "test": old})
     audit.record("test.more", organisation=organisation)
-    audit_chain.seal_due(everything=True)
+    chain.seal_due(everything=True)
 
     settings.PORTAL_KEYRING = newer
 
-    assert audit_chain.verify().broken == ""
+    assert chain.verify().broken == ""
 
 
 def test_few_fresh_events_wait_for_company(organisation):
     audit.record("test", organisation=organisation)
 
-    assert audit_chain.seal_due() == 0
-    assert audit_chain.seal_due(timezone.now() + audit_chain.AGE) == 1
-    assert audit_chain.seal_due() == 0
+    assert chain.seal_due() == 0
+    assert chain.seal_due(timezone.now() + chain.AGE) == 1
+    assert chain.seal_due() == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -190,7 +189,7 @@ def test_many_writers_and_sealers_leave_one_chain_that_holds():
 
     def seal():
         while not stop.is_set():
-            audit_chain.seal_due(everything=True)
+            chain.seal_due(everything=True)
         connections.close_all()
 
     writers = [threading.Thread(target=write) for _ in range(4)]
@@ -202,7 +201,7 @@ def test_many_writers_and_sealers_leave_one_chain_that_holds():
     stop.set()
     for thread in sealers:
         thread.join()
-    audit_chain.seal_due(everything=True)
+    chain.seal_due(everything=True)
 
-    verdict = audit_chain.verify()
+    verdict = chain.verify()
     assert (verdict.broken, verdict.events, verdict.unsealed) == ("", 160, 0)

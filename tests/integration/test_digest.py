@@ -9,9 +9,9 @@ import pytest
 from django.core import mail
 from django.db import connection
 
-from clients_app import digest
 from clients_app.delivery import ledger
 from clients_app.models import Digest, Organisation, Status, Submission
+from clients_app.notices import digest
 from tests.integration.test_submit_and_deliver import entered
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from clients_app import drift, incidents
+from clients_app.delivery import drift
 from clients_app.models import DriftSign, Incident, Status
+from clients_app.notices import incidents
 from tests.factories import SubmissionFactory
 from tests.integration.test_lost_answer import look, lost
 from tests.integration.test_submit_and_deliver import CONTACT, entered, sent

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from clients_app import imports
+from clients_app.imports import load
 from clients_app.models import (
     PAUSED_UNTIL,
     AuditEvent,
@@ -36,9 +36,9 @@ GOOD = (
 
 
 def loaded(organisation, user, text):
-    draft = imports.upload(organisation, "clients.csv", text.encode(), user=user)
-    imports.start(draft, user=user)
-    imports.store_due()
+    draft = load.upload(organisation, "clients.csv", text.encode(), user=user)
+    load.start(draft, user=user)
+    load.store_due()
     draft.refresh_from_db()
     return draft
 
@@ -61,7 +61,7 @@ def test_the_whole_way_through_the_pages(reviewer, signed_in, organisation, conn
     assert Submission.objects.count() == 0
     started = client.post(checked.url)
     call_command("deliver", "--once")
-    imports.store_due()
+    load.store_due()
     call_command("deliver", "--once")
 
     assert "Clients settled" in client.get(started.url).content.decode()
@@ -108,10 +108,10 @@ def test_every_problem_is_shown_with_its_line(reviewer, signed_in, organisation)
 
 def test_the_same_file_twice_makes_nothing_twice(owner, organisation):
     loaded(organisation, owner.user, GOOD)
-    again = imports.upload(organisation, "b.csv", GOOD.encode(), user=owner.user)
-    told = imports.dry_run(again)
-    imports.start(again, user=owner.user)
-    imports.store_due()
+    again = load.upload(organisation, "b.csv", GOOD.encode(), user=owner.user)
+    told = load.dry_run(again)
+    load.start(again, user=owner.user)
+    load.store_due()
     again.refresh_from_db()
 
     assert told.loaded_before is not None
@@ -133,10 +133,10 @@ def test_a_row_in_other_spelling_is_the_same_row(owner, organisation):
 
 def test_twins_in_one_file_are_told_and_loaded_once(owner, organisation):
     text = "name\nA\nA\nB\n"
-    draft = imports.upload(organisation, "c.csv", text.encode(), user=owner.user)
-    told = imports.dry_run(draft)
-    imports.start(draft, user=owner.user)
-    imports.store_due()
+    draft = load.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    told = load.dry_run(draft)
+    load.start(draft, user=owner.user)
+    load.store_due()
 
     assert told.twins == 1
     assert told.notes == [(3, "", "Says the same as line 2 and is loaded once.")]
@@ -152,9 +152,9 @@ def test_two_organisations_may_load_the_same_file(owner, outsider, organisation)
 
 def test_what_does_not_apply_is_told_not_dropped_in_silence(owner, organisation):
     text = "name,email\nA LLC,a@example.com\n"
-    draft = imports.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    draft = load.upload(organisation, "c.csv", text.encode(), user=owner.user)
 
-    assert "Email" in imports.dry_run(draft).notes[0][2]
+    assert "Email" in load.dry_run(draft).notes[0][2]
 
 
 def test_arabic_files_speak_arabic(owner, organisation):
@@ -162,7 +162,7 @@ def test_arabic_files_speak_arabic(owner, organisation):
     text = f"النوع,الاسم الأول,الدولة,{field.label}\nجهة اتصال,مريم,الكويت,نعم\n"
     draft = loaded(organisation, owner.user, text)
 
-    assert draft.made == 1, list(imports.failed_rows(draft))
+    assert draft.made == 1, list(load.failed_rows(draft))
     row = Submission.objects.get()
     assert (row.type, row.answers["cf_vip"]) == ("contact", True)
     assert row.answers["billing_address__country"] == "Kuwait"
@@ -175,7 +175,7 @@ def test_arabic_names_of_areas_are_read_by_country(owner, organisation):
     )
     draft = loaded(organisation, owner.user, text)
 
-    assert draft.made == 5, list(imports.failed_rows(draft))
+    assert draft.made == 5, list(load.failed_rows(draft))
     areas = [row.answers["billing_address__state"] for row in Submission.objects.all()]
     assert sorted(areas) == ["Al Asimah", "Capital", "Dubai", "Muscat", "بافاريا"]
 
@@ -184,11 +184,11 @@ def test_a_paused_import_sends_nothing_until_it_goes_on(
     owner, organisation, sandbox, connected
 ):
     csv_import = loaded(organisation, owner.user, GOOD)
-    imports.pause(csv_import, user=owner.user)
+    load.pause(csv_import, user=owner.user)
     call_command("deliver", "--once")
     sent = len(sandbox.control.clients())
     waiting = Submission.objects.filter(not_before=PAUSED_UNTIL).count()
-    imports.resume(csv_import, user=owner.user)
+    load.resume(csv_import, user=owner.user)
     call_command("deliver", "--once")
 
     assert (sent, waiting) == (0, 2)
@@ -198,11 +198,11 @@ def test_a_paused_import_sends_nothing_until_it_goes_on(
 
 
 def test_a_key_that_changes_does_not_end_a_pause(owner, organisation, connected):
-    from clients_app import organisations
+    from clients_app.organisation import people
 
     csv_import = loaded(organisation, owner.user, GOOD)
-    imports.pause(csv_import, user=owner.user)
-    organisations.verify_key(connected, user=owner.user)
+    load.pause(csv_import, user=owner.user)
+    people.verify_key(connected, user=owner.user)
 
     assert Submission.objects.filter(not_before=PAUSED_UNTIL).count() == 2
 
@@ -214,24 +214,24 @@ def test_cancelling_drops_what_was_never_sent_and_the_books_balance(
     tried = Submission.objects.order_by("id").first()
     Submission.objects.filter(pk=tried.pk).update(fence=1)
 
-    assert imports.cancel(csv_import, user=owner.user) == 1
+    assert load.cancel(csv_import, user=owner.user) == 1
 
     statuses = set(Submission.objects.values_list("status", "closed_reason"))
     assert (Status.QUEUED, "") in statuses
     assert len(statuses) == 2
     assert AuditEvent.objects.filter(action="submission.dropped").count() == 1
-    with pytest.raises(imports.NotNow):
-        imports.resume(csv_import, user=owner.user)
+    with pytest.raises(load.NotNow):
+        load.resume(csv_import, user=owner.user)
     call_command("balance")
 
 
 def test_two_people_start_one_import_once(owner, organisation):
-    draft = imports.upload(organisation, "c.csv", GOOD.encode(), user=owner.user)
+    draft = load.upload(organisation, "c.csv", GOOD.encode(), user=owner.user)
     same = CsvImport.objects.get()
-    imports.start(draft, user=owner.user)
+    load.start(draft, user=owner.user)
 
-    with pytest.raises(imports.NotNow):
-        imports.start(same, user=owner.user)
+    with pytest.raises(load.NotNow):
+        load.start(same, user=owner.user)
 
 
 def test_refused_rows_come_back_corrected(reviewer, signed_in, organisation):
@@ -266,15 +266,15 @@ def test_a_worker_killed_while_loading_doubles_and_loses_nothing(
     owner, organisation, sandbox, connected
 ):
     text = "name\n" + "".join(f"Client {n}\n" for n in range(3_000))
-    draft = imports.upload(organisation, "c.csv", text.encode(), user=owner.user)
-    imports.start(draft, user=owner.user)
+    draft = load.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    load.start(draft, user=owner.user)
     for enough in (500, 1_500):
         worker = Worker(sandbox.base_url, HEFFL_RATE_LIMIT="1/60")
         try:
             wait_until(lambda n=enough: CsvImport.objects.get().done >= n, 40, 0.01)
         finally:
             worker.kill()
-    while imports.store_due():
+    while load.store_due():
         pass
 
     draft.refresh_from_db()
@@ -290,9 +290,9 @@ def test_the_template_loads_as_it_is(owner, organisation, signed_in):
     as_csv = client.get(f"{START}template.csv").content
     as_xlsx = client.get(f"{START}template.xlsx").content
 
-    draft = imports.upload(organisation, "t.csv", as_csv, user=owner.user)
+    draft = load.upload(organisation, "t.csv", as_csv, user=owner.user)
 
-    assert imports.dry_run(draft).ready == 2
+    assert load.dry_run(draft).ready == 2
     assert "cf_size" in draft.columns
     headers = next(load_workbook(io.BytesIO(as_xlsx)).active.values)
     assert list(headers) == draft.columns
@@ -300,10 +300,10 @@ def test_the_template_loads_as_it_is(owner, organisation, signed_in):
 
 def test_files_are_forgotten_in_time(owner, organisation):
     csv_import = loaded(organisation, owner.user, GOOD)
-    draft = imports.upload(organisation, "d.csv", GOOD.encode(), user=owner.user)
-    later = timezone.now() + imports.KEEP_DONE + imports.KEEP_DRAFT
+    draft = load.upload(organisation, "d.csv", GOOD.encode(), user=owner.user)
+    later = timezone.now() + load.KEEP_DONE + load.KEEP_DRAFT
 
-    imports.tidy(later)
+    load.tidy(later)
 
     csv_import.refresh_from_db()
     assert csv_import.content is None

@@ -11,7 +11,6 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from clients_app import incidents, notices
 from clients_app.delivery import holds
 from clients_app.models import (
     HoldReason,
@@ -22,6 +21,7 @@ from clients_app.models import (
     Source,
     Status,
 )
+from clients_app.notices import banner, incidents
 from tests.factories import MembershipFactory, SubmissionFactory
 
 pytestmark = pytest.mark.django_db
@@ -213,7 +213,7 @@ def test_a_missing_key_is_told_and_the_owner_is_led_to_it(page, owner, signed_in
 
 def test_a_long_queue_is_told_with_the_wait(page, connected, organisation, settings):
     settings.HEFFL_RATE_LIMIT = (60, 60)
-    for number in range(notices.MANY):
+    for number in range(banner.MANY):
         SubmissionFactory(organisation=organisation, display_name=f"N {number}")
 
     shown = page()
@@ -236,7 +236,7 @@ def test_imports_do_not_delay_the_desk_and_show_their_own_wait(
     assert "data-standing" not in page()
     waits = {
         wait.label: (wait.waiting, wait.wait)
-        for wait in notices.lane_waits(organisation)
+        for wait in banner.lane_waits(organisation)
     }
     assert waits["Front desk"] == (0, "at once")
     assert waits["Import"] == (30, "in about 30 seconds")
@@ -249,4 +249,4 @@ def test_the_notices_cost_three_queries_at_most(
         SubmissionFactory(organisation=organisation, status=Status.QUEUED)
 
     with django_assert_max_num_queries(3):
-        notices.notices_for(owner)
+        banner.notices_for(owner)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from clients_app.delivery import engine, outbox, reconcile, relay
 from clients_app.delivery.timing import Timing
+from clients_app.intake.submissions import submit
 from clients_app.models import (
     DeliveryAttempt,
     HoldReason,
@@ -17,7 +18,6 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.submissions import submit
 from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from clients_app import members
-from clients_app.members import MemberError
 from clients_app.models import AuditEvent, Invitation, Membership, Role, User
+from clients_app.organisation import members
+from clients_app.organisation.members import MemberError
 from tests.factories import MembershipFactory, OrganisationFactory, UserFactory
 
 MEMBERS = "/o/al-noor/settings/members/"

@@ -10,13 +10,14 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from clients_app import organisations, webhooks
+from clients_app import webhooks
 from clients_app.credentials import seal_new
 from clients_app.crypto import Secret
 from clients_app.delivery import holds, outbox, rate_limit, wakeups
 from clients_app.heffl.contract import RemoteClient
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
 from clients_app.models import HoldReason, Source, Status, Submission
+from clients_app.organisation import people
 from tests.conftest import KEY
 from tests.factories import SubmissionFactory
 from tests.integration.test_submit_and_deliver import entered
@@ -85,8 +86,8 @@ def test_checking_a_key_never_deadlocks_with_the_worker(
         go.wait(5)
         return real(*arguments, **named)
 
-    monkeypatch.setattr(organisations.wakeups, "wake_organisation", slowly)
-    check = Aside(lambda: organisations._verified(key, None, now))
+    monkeypatch.setattr(people.wakeups, "wake_organisation", slowly)
+    check = Aside(lambda: people._verified(key, None, now))
     held.wait(5)
     actions = {
         "release": lambda: holds.release("", HoldReason.OUTAGE, now),

@@ -11,7 +11,9 @@ from django.apps import apps
 from django.core.management import call_command
 from django.utils import timezone
 
-from clients_app import imports, privacy, submissions
+from clients_app import privacy
+from clients_app.imports import load
+from clients_app.intake import submissions
 from clients_app.models import (
     AuditEvent,
     ConsentText,
@@ -63,11 +65,11 @@ def taken_in(organisation, user, *, status=Status.CREATED, days=0, token="token-
 
 def everywhere(organisation, user):
     """Leave the canary in every table that keeps something about a client."""
-    draft = imports.upload(
+    draft = load.upload(
         organisation, "c.csv", f"first_name\n{CANARY}\n".encode(), user=user
     )
-    imports.start(draft, user=user)
-    imports.store_due()
+    load.start(draft, user=user)
+    load.store_due()
     row = Submission.objects.get()
     Submission.objects.filter(pk=row.pk).update(
         status=Status.NEEDS_FIX, message=CANARY, held_for=[CANARY], campaign=CANARY

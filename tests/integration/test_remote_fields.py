@@ -5,8 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from clients_app import remote_fields
-from clients_app.custom_fields import specs_for
 from clients_app.heffl.contract import ClientType, build_payload
 from clients_app.models import (
     AuditEvent,
@@ -15,6 +13,8 @@ from clients_app.models import (
     RateBudget,
     Submission,
 )
+from clients_app.organisation import remote_fields
+from clients_app.questions.custom_fields import specs_for
 from tests.factories import CustomFieldFactory
 
 PAGE = "/o/al-noor/settings/fields/"

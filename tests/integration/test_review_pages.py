@@ -9,10 +9,12 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from clients_app import duplicates, review, signup
 from clients_app.delivery import reconcile
+from clients_app.intake import duplicates
 from clients_app.models import AuditEvent, RateBudget, Status, Submission
-from clients_app.review import Tab
+from clients_app.review import decisions
+from clients_app.review.decisions import Tab
+from clients_app.signup import accept
 from tests.factories import OrganisationFactory, SubmissionFactory
 from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
 
@@ -72,14 +74,16 @@ def test_pages_are_walked_from_the_oldest_on(organisation):
     for row in rows[:60]:
         Submission.objects.filter(pk=row.pk).update(created_at=rows[0].created_at)
     wanted = [row.pk for row in Submission.objects.order_by("created_at", "pk")]
-    seen, page = [], review.page_of(organisation, Tab.WAITING)
+    seen, page = [], decisions.page_of(organisation, Tab.WAITING)
     seen += page.rows
     while page.older:
-        page = review.page_of(
-            organisation, Tab.WAITING, review.Cursor.decode(page.older)
+        page = decisions.page_of(
+            organisation, Tab.WAITING, decisions.Cursor.decode(page.older)
         )
         seen += page.rows
-    back = review.page_of(organisation, Tab.WAITING, review.Cursor.decode(page.newer))
+    back = decisions.page_of(
+        organisation, Tab.WAITING, decisions.Cursor.decode(page.newer)
+    )
 
     assert [row.pk for row in seen] == wanted
     assert [row.pk for row in back.rows] == wanted[50:100]
@@ -90,20 +94,23 @@ def test_unclear_ones_of_both_kinds_stand_in_one_order(organisation):
         made(organisation, [Status.REVIEW, Status.UNCERTAIN][at % 2]) for at in range(7)
     ]
 
-    page = review.page_of(organisation, Tab.UNCLEAR)
+    page = decisions.page_of(organisation, Tab.UNCLEAR)
 
     assert page.rows == rows
     assert (
-        review.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=False) == rows[4]
+        decisions.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=False)
+        == rows[4]
     )
-    assert review.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=True) == rows[2]
+    assert (
+        decisions.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=True) == rows[2]
+    )
 
 
 @pytest.mark.parametrize("tab", list(Tab))
 def test_the_queue_asks_the_same_few_questions_at_any_length(
     organisation, client, django_assert_max_num_queries, tab, reviewer
 ):
-    statuses = review.STATUSES.get(tab, (Status.REJECTED,))
+    statuses = decisions.STATUSES.get(tab, (Status.REJECTED,))
     for at in range(55):
         made(
             organisation, statuses[at % len(statuses)], type="contact",
@@ -139,7 +146,7 @@ def test_approving_leads_to_the_next_and_says_so(
 def test_bulk_counts_what_happened(organisation, client, owner):
     rows = [made(organisation, Status.PENDING) for _ in range(4)]
     marks = [mark(row) for row in rows]
-    review.reject(rows[3], "Not now", user=owner.user)
+    decisions.reject(rows[3], "Not now", user=owner.user)
 
     answer = client.post(
         f"{REVIEW}decide/",
@@ -204,7 +211,7 @@ def test_rejecting_asks_for_the_reason_on_a_page_of_its_own(organisation, client
 def test_the_second_of_two_people_is_told(organisation, client, owner):
     row = made(organisation, Status.PENDING)
     address = f"{REVIEW}{row.uuid}/?tab=waiting"
-    review.approve(row, user=owner.user)
+    decisions.approve(row, user=owner.user)
 
     answer = client.post(
         address, {"action": "approve", "revision": row.revision}, follow=True
@@ -228,19 +235,19 @@ def test_of_two_at_the_same_time_one_decides(organisation, owner, reviewer, othe
             try:
                 act(fresh)
                 outcomes.append("done")
-            except review.AlreadyDecided:
+            except decisions.AlreadyDecided:
                 outcomes.append("told")
             finally:
                 connections.close_all()
 
         acts = {
-            "approve": lambda one: review.approve(one, user=owner.user),
-            "reject": lambda one: review.reject(one, "No", user=owner.user),
+            "approve": lambda one: decisions.approve(one, user=owner.user),
+            "reject": lambda one: decisions.reject(one, "No", user=owner.user),
         }
         people = [
             threading.Thread(target=decide, args=[act])
             for act in (
-                lambda one: review.approve(one, user=reviewer.user),
+                lambda one: decisions.approve(one, user=reviewer.user),
                 acts[other],
             )
         ]
@@ -299,7 +306,7 @@ def test_a_double_is_closed_as_the_client_that_exists(organisation, client):
     assert "It is this client" in page
     assert (row.status, row.duplicate_of) == (Status.DROPPED, original)
     assert "Already a client" in text(client.get(REVIEW, {"tab": "done"}))
-    assert signup.stage_of(row) is signup.Stage.CLIENT
+    assert accept.stage_of(row) is accept.Stage.CLIENT
 
 
 def test_nothing_else_can_be_the_original(organisation, client):
@@ -349,7 +356,7 @@ def test_a_client_of_heffl_that_the_history_has_makes_a_double(organisation, own
     original = made(organisation, Status.CREATED, heffl_id="clt_9", number="CLT-9")
     row = made(organisation, Status.REVIEW, candidates=[{"id": "clt_9"}])
 
-    review.link(row, "clt_9", user=owner.user)
+    decisions.link(row, "clt_9", user=owner.user)
 
     row.refresh_from_db()
     assert (row.status, row.duplicate_of) == (Status.DROPPED, original)
@@ -376,7 +383,7 @@ def test_a_search_waits_for_the_budget_and_needs_a_key(
     assert "There is no API key yet." in text(keyless)
     assert RateBudget.objects.get().recent == []
     with pytest.raises(reconcile.NotNow):
-        review.search_heffl(row)
+        decisions.search_heffl(row)
 
 
 def test_what_a_search_finds_is_not_kept_for_answers_that_changed_meanwhile(
@@ -391,14 +398,14 @@ def test_what_a_search_finds_is_not_kept_for_answers_that_changed_meanwhile(
 
     monkeypatch.setattr(reconcile, "search_now", and_somebody_corrects)
 
-    with pytest.raises(review.AlreadyDecided):
-        review.search_heffl(row)
+    with pytest.raises(decisions.AlreadyDecided):
+        decisions.search_heffl(row)
 
 
 def test_sending_again_looks_in_heffl_first(organisation, owner):
     row = made(organisation, Status.REVIEW)
 
-    review.send_again(row, user=owner.user)
+    decisions.send_again(row, user=owner.user)
 
     row.refresh_from_db()
     assert (row.status, row.look_first) == (Status.QUEUED, True)
@@ -459,7 +466,7 @@ def test_the_bar_counts_for_who_may_decide(organisation, client, frontdesk, sign
 
 def test_the_queue_reads_its_own_small_index(organisation):
     rows = organisation.submissions.filter(status=Status.PENDING)
-    condition = f'"{Submission._meta.db_table}"."status" IN ({review._OPEN})'
+    condition = f'"{Submission._meta.db_table}"."status" IN ({decisions._OPEN})'
     plan = rows.extra(where=[condition]).order_by("created_at", "id")[:51].explain()
 
     if connection.vendor == "sqlite":

@@ -9,7 +9,6 @@ import sys
 import pytest
 from django.utils import timezone
 
-from clients_app import robots
 from clients_app.models import (
     ApprovalMode,
     HeldFor,
@@ -18,6 +17,7 @@ from clients_app.models import (
     SignupPage,
     Submission,
 )
+from clients_app.signup import robots
 from tests.fleet import ROOT, database_url
 
 PROCESSES = 4

@@ -9,8 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.test import Client
 
-from clients_app import signup
 from clients_app.models import ApprovalMode, Organisation, SignupPage, Submission
+from clients_app.signup import accept
 from tests.integration.test_signup_page import EMBED, PAGE, company
 
 STAFF = re.compile(r'href="/(?:"|accounts|o/|admin)|portal\.js|Heffl Portal')
@@ -37,7 +37,7 @@ def broken(monkeypatch):
         def fail(*_args, **_kwargs):
             raise error
 
-        monkeypatch.setattr(signup, "accept", fail)
+        monkeypatch.setattr(accept, "accept", fail)
 
     return break_with
 
@@ -143,7 +143,7 @@ def test_another_sites_form_and_its_answers_are_not_kept(visitor, organisation, 
 
 
 def test_too_many_forms_keep_what_was_typed(visitor, organisation, broken):
-    broken(signup.TooMany())
+    broken(accept.TooMany())
 
     answer = visitor.post(f"{PAGE}?lang=ar", company(organisation))
 

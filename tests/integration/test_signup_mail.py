@@ -10,8 +10,11 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from clients_app import robots, signup, signup_mail
 from clients_app.models import ApprovalMode, SignupMail, SignupPage, Status, Submission
+from clients_app.signup import mail as signup_mail
+from clients_app.signup import robots
+from clients_app.signup.accept import Visit
+from clients_app.signup.accept import accept as accept_signup
 from tests.factories import CustomFieldFactory
 from tests.fleet import Worker
 
@@ -28,11 +31,11 @@ def accept(organisation):
     def accept_one(language="en", proved=True, email=ADDRESS, **more):
         then = timezone.now() - timedelta(seconds=30)
         token = robots.new_token(SignupPage.of(organisation), then)
-        return signup.accept(
+        return accept_signup(
             organisation,
             client_type="contact",
             answers={"first_name": "Www Sara", "email": email, **more},
-            visit=signup.Visit(token, "192.0.2.1", proved, False, language, link=LINK),
+            visit=Visit(token, "192.0.2.1", proved, False, language, link=LINK),
         )
 
     return accept_one

@@ -13,7 +13,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from clients_app import robots
 from clients_app.models import (
     ApprovalMode,
     HeldFor,
@@ -22,6 +21,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.signup import robots
 from tests.factories import CustomFieldFactory, SubmissionFactory
 
 PAGE = "/s/al-noor/"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from clients_app import signup_settings
 from clients_app.models import AuditEvent, Organisation, SignupPage
-from clients_app.signup_settings_forms import BadOrigin, origin_of
+from clients_app.signup import page_settings
+from clients_app.signup.page_form import BadOrigin, origin_of
 from tests.factories import CustomFieldFactory
 
 PAGE = "/o/al-noor/settings/signup/"
@@ -30,7 +30,7 @@ def stored(organisation):
 def filled(page=None, **changes):
     """Return what a browser sends for a page with everything as it is by default."""
     return {
-        "seen": signup_settings.state_of(page) if page else "",
+        "seen": page_settings.state_of(page) if page else "",
         "mode": "suspicious",
         "languages": ["en", "ar"],
         "default_language": "en",

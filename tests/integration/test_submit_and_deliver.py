@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from clients_app.delivery import holds, relay
+from clients_app.intake.submissions import revise, submit
 from clients_app.models import (
     AuditEvent,
     DeliveryAttempt,
@@ -21,7 +22,6 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.submissions import revise, submit
 
 pytestmark = pytest.mark.django_db
 COMPANY = {"name": "Gulf Star Logistics"}
@@ -310,7 +310,7 @@ def test_without_a_key_a_client_waits_and_goes_out_when_one_is_added(
     organisation, sandbox
 ):
     from clients_app.crypto import Secret
-    from clients_app.organisations import replace_api_key
+    from clients_app.organisation.people import replace_api_key
 
     row = entered(organisation)
     change = replace_api_key(organisation, Secret(sandbox.key), user=None)

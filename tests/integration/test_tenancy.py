@@ -19,8 +19,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from clients_app import audit, credentials, imports
+from clients_app import audit, credentials
 from clients_app.crypto import Secret
+from clients_app.imports import load
 from clients_app.models import Invitation, Role, Status
 from tests.factories import (
     CustomFieldFactory,
@@ -201,7 +202,7 @@ def scene(db):
         heffl_id="clt_1",
         number=f"{CANARY}-1",
     )
-    draft = imports.upload(
+    draft = load.upload(
         organisation, f"{CANARY}.csv", f"name\n{CANARY} Imported\n".encode(), user=None
     )
     member = MembershipFactory(organisation=organisation, user__name=f"{CANARY} Ann")

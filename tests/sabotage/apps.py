@@ -106,7 +106,7 @@ def thank_unsaved():
 
     from django.db import transaction
 
-    from clients_app import submissions
+    from clients_app.intake import submissions
 
     submit, numbers = submissions.submit, itertools.count(1)
 

@@ -26,6 +26,7 @@ from clients_app import credentials
 from clients_app.crypto import Secret
 from clients_app.delivery import engine, holds, outbox, relay
 from clients_app.heffl.outcome import Verdict
+from clients_app.intake.submissions import submit
 from clients_app.models import (
     NEEDS_PERSON,
     ApiCredential,
@@ -37,7 +38,6 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.submissions import submit
 from heffl_sandbox.control import Control
 from scripts.postgresql import Server
 from tests.fleet import ROOT, database_url

@@ -6,8 +6,6 @@ from django.utils.translation import gettext, override
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients_app.answers import check
-from clients_app.countries import ADDRESSES
 from clients_app.heffl.contract import (
     BOTH,
     COMPANY,
@@ -20,6 +18,8 @@ from clients_app.heffl.contract import (
     build_payload,
     fields_for,
 )
+from clients_app.questions.answers import check
+from clients_app.questions.countries import ADDRESSES
 
 COUNTRY = "billing_address__country"
 STATE = "billing_address__state"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app import colours
-from clients_app.colours import BLACK, ENOUGH, WHITE, contrast
+from clients_app.signup import colours
+from clients_app.signup.colours import BLACK, ENOUGH, WHITE, contrast
 
 any_colour = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 

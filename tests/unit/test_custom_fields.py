@@ -3,9 +3,9 @@
 import pytest
 from django.utils import translation
 
-from clients_app.custom_fields import changed, specs_for
 from clients_app.heffl.contract import BOTH, COMPANY, CONTACT, NEITHER, FieldKind
 from clients_app.models import CustomFieldKind
+from clients_app.questions.custom_fields import changed, specs_for
 from tests.factories import CustomFieldFactory, OrganisationFactory
 
 

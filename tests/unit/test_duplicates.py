@@ -9,8 +9,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from clients_app import duplicates, submissions
-from clients_app.duplicates import likely_matches, matches_of
+from clients_app.intake import duplicates, submissions
+from clients_app.intake.duplicates import likely_matches, matches_of
 from clients_app.models import ClientKey, Source, Status, Submission, SubmissionRevision
 from tests.factories import OrganisationFactory, SubmissionFactory
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app.export import COLUMNS, csv_lines, safe_cell
+from clients_app.history.export import COLUMNS, csv_lines, safe_cell
 from clients_app.models import history
 from clients_app.models.history import Filters, Sort, search_text_for
 from tests.factories import SubmissionFactory, UserFactory

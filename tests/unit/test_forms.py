@@ -7,8 +7,6 @@ import pytest
 from django.http import QueryDict
 from django.utils.translation import override
 
-from clients_app.countries import ADDRESSES
-from clients_app.forms import SubmissionForm
 from clients_app.heffl.contract import (
     BOTH,
     COMPANY,
@@ -18,6 +16,8 @@ from clients_app.heffl.contract import (
     FieldSpec,
 )
 from clients_app.models import Organisation
+from clients_app.questions.countries import ADDRESSES
+from clients_app.questions.form import SubmissionForm
 
 NASTY = "{{ 7|add:7 }}{% now 'Y' %}<script>alert(1)</script>"
 

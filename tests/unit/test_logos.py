@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from clients_app import logos
-from clients_app.logos import BadLogo
+from clients_app.signup import logos
+from clients_app.signup.logos import BadLogo
 
 
 def picture(kind="PNG", size=(900, 300), mode="RGB", colour=(10, 90, 130), **options):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app.matching import (
+from clients_app.questions.matching import (
     client_keys,
     folded_email,
     folded_name,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients_app.phones import is_in_use
+from clients_app.questions.phones import is_in_use
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 
 import segno
 
-from clients_app import qr
+from clients_app.signup import qr
 
 ADDRESS = "https://portal.example.com/s/al-noor/"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients_app import robots
 from clients_app.models import Organisation, SignupBucket, SignupPage
+from clients_app.signup import robots
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUSE = Organisation(pk=7, slug="house", form_version=3)

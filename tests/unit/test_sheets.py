@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from clients_app import sheets
-from clients_app.sheets import SheetError, Table
+from clients_app.imports import sheets
+from clients_app.imports.sheets import SheetError, Table
 
 
 def read(data: bytes) -> Table:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients_app.tax_numbers import RULES, plain, rule_for
+from clients_app.questions.tax_numbers import RULES, plain, rule_for
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clients_app.text import UnusableText, clean_text, decimal_text, iso_date
+from clients_app.questions.text import UnusableText, clean_text, decimal_text, iso_date
 
 
 @pytest.mark.parametrize(

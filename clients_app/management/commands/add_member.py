@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from environs import Env
 
-from clients_app import organisations
 from clients_app.models import Organisation, Role
+from clients_app.organisation import people
 
 
 class Command(BaseCommand):
@@ -31,16 +31,16 @@ class Command(BaseCommand):
         if organisation is None:
             raise CommandError(f"There is no organisation '{options['slug']}'.")
         try:
-            organisations.add_member(
+            people.add_member(
                 organisation,
                 options["email"],
                 options["role"],
                 password=Env().str("PORTAL_MEMBER_PASSWORD", "") or None,
                 actor_label="command",
             )
-        except organisations.PasswordMissing as error:
+        except people.PasswordMissing as error:
             raise CommandError(f"{error} Give it in PORTAL_MEMBER_PASSWORD.") from None
-        except organisations.OrganisationError as error:
+        except people.OrganisationError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(
             f"Added {options['email']} to {organisation.slug} as {options['role']}."

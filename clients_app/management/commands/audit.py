@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from clients_app import audit_chain
+from clients_app.audit import chain
 
 _SEAL = re.compile(r"[0-9]{1,18}:[0-9a-f]{16,64}")
 
@@ -32,12 +32,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the chosen action."""
         if options["action"] == "seal":
-            self.stdout.write(f"{audit_chain.seal_due(everything=True)} events sealed.")
+            self.stdout.write(f"{chain.seal_due(everything=True)} events sealed.")
             return
         expect = options["expect"]
         if expect and not _SEAL.fullmatch(expect):
             raise CommandError("--expect is NUMBER:DIGEST, as the worker's log has it.")
-        verdict = audit_chain.verify(expect)
+        verdict = chain.verify(expect)
         self.stdout.write(
             f"{verdict.events} events under {verdict.seals} seals hold; "
             f"{verdict.unsealed} wait for a seal. Head: {verdict.head or 'none'}."
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         problems = [verdict.broken] if verdict.broken else []
         if verdict.late:
             problems.append("events are unsealed for long: does the worker run?")
-        missing = audit_chain.missing_guards()
+        missing = chain.missing_guards()
         if missing:
             problems.append(f"the database lacks its guards: {', '.join(missing)}")
         for problem in problems:

@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from environs import Env
 
-from clients_app import credentials, organisations
+from clients_app import credentials
 from clients_app.models import ApprovalMode
+from clients_app.organisation import people
 
 
 class Command(BaseCommand):
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         env = Env()
         given = env.str("HEFFL_API_KEY", "")
         try:
-            organisation, change = organisations.create_organisation(
+            organisation, change = people.create_organisation(
                 name=options["name"],
                 slug=options["slug"],
                 owner_email=options["owner"],
@@ -50,9 +51,9 @@ class Command(BaseCommand):
             )
         except credentials.KeyFormatError as error:
             raise CommandError(f"HEFFL_API_KEY: {error}") from None
-        except organisations.PasswordMissing as error:
+        except people.PasswordMissing as error:
             raise CommandError(f"{error} Give it in PORTAL_OWNER_PASSWORD.") from None
-        except organisations.OrganisationError as error:
+        except people.OrganisationError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Made the organisation {organisation.slug}.")
         if change is None or change.credential is None:

@@ -14,38 +14,32 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import (
-    audit_chain,
-    digest,
-    drift,
-    imports,
-    incidents,
-    organisations,
-    privacy,
-    remote_fields,
-    signup_mail,
-    tally,
-    webhooks,
-)
+from clients_app import privacy, tally, webhooks
+from clients_app.audit import chain
+from clients_app.delivery import drift
 from clients_app.delivery.engine import Engine, drain_once, seldom
+from clients_app.imports import load
 from clients_app.models import ApiCredential
+from clients_app.notices import digest, incidents
+from clients_app.organisation import people, remote_fields
+from clients_app.signup import mail
 
 log = logging.getLogger("portal.worker")
 CHORES = (
-    imports.store_due,
-    seldom(600, imports.tidy),
+    load.store_due,
+    seldom(600, load.tidy),
     seldom(60, privacy.purge_daily),
-    signup_mail.send_due,
+    mail.send_due,
     drift.write,
     tally.write,
-    audit_chain.seal_due,
+    chain.seal_due,
     incidents.send_due,
     digest.send_due,
     seldom(15, incidents.watch),
     seldom(15, incidents.watch_drift),
     seldom(60, digest.prepare),
     seldom(60, remote_fields.look_daily),
-    seldom(600, signup_mail.tidy),
+    seldom(600, mail.tidy),
     seldom(600, webhooks.prune),
     seldom(3600, drift.forget),
 )
@@ -53,7 +47,7 @@ CHORES = (
 
 def check_key(credential: ApiCredential) -> str:
     """Ask Heffl about a stored key on the worker's behalf."""
-    return str(organisations.verify_key(credential, user=None))
+    return str(people.verify_key(credential, user=None))
 
 
 class Command(BaseCommand):

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from clients_app import credentials, organisations, review, submissions
+from clients_app import credentials
 from clients_app.crypto import Secret
 from clients_app.delivery import engine, holds, outbox, rate_limit, reconcile, restore
 from clients_app.heffl.contract import ClientPage, RemoteClient
 from clients_app.heffl.outcome import Outcome, Phase, Reading, Verdict
-from clients_app.matching import match_key
+from clients_app.intake import submissions
 from clients_app.models import (
     ApiCredential,
     DeliveryAttempt,
@@ -24,6 +24,9 @@ from clients_app.models import (
     RateBudget,
     Submission,
 )
+from clients_app.organisation import people
+from clients_app.questions.matching import match_key
+from clients_app.review import decisions
 from clients_app.views import wording
 from tests.conftest import KEY
 from tests.factories import OrganisationFactory, SubmissionFactory
@@ -201,7 +204,7 @@ def test_a_pause_does_not_hand_an_old_client_back_to_a_person(
     old = timezone.now() - timedelta(days=3)
     row = company(organisation, status="REVIEW", queued_at=old, fence=1)
     tried(row, key, old)
-    review.send_again(row, user=reviewer.user)
+    decisions.send_again(row, user=reviewer.user)
     outbox.claim(key.fingerprint, timezone.now())
     budget = rate_limit.locked(key.fingerprint)
     rate_limit.pause(budget, 5, timezone.now())
@@ -263,9 +266,9 @@ def test_a_waiting_key_that_was_refused_is_asked_about_rarely(organisation, key)
 def test_the_answer_to_a_replaced_key_wakes_the_new_one(organisation, key, monkeypatch):
     row = company(organisation)
     taken = outbox.claim(key.fingerprint, timezone.now())
-    works = organisations.KeyCheck.WORKS
-    monkeypatch.setattr(organisations, "ask_about", lambda secret: works)
-    change = organisations.replace_api_key(organisation, Secret(KEY + "new"), user=None)
+    works = people.KeyCheck.WORKS
+    monkeypatch.setattr(people, "ask_about", lambda secret: works)
+    change = people.replace_api_key(organisation, Secret(KEY + "new"), user=None)
     outbox.claim(change.credential.fingerprint, timezone.now())
 
     refused = Outcome(Verdict.KEY_REFUSED, Phase.DONE, "http_401", 401)
@@ -283,7 +286,7 @@ def test_a_look_waits_for_a_look_alike_under_way(organisation, key, reviewer, ap
     tried(first, key, timezone.now())
     second = company(organisation)
     taken = outbox.claim(key.fingerprint, timezone.now())
-    review.send_again(first, user=reviewer.user)
+    decisions.send_again(first, user=reviewer.user)
     outbox.claim(key.fingerprint, timezone.now())
 
     made = Outcome(Verdict.CREATED, Phase.DONE, "created", 200, client=remote())
@@ -336,7 +339,7 @@ def test_a_client_linked_already_is_not_linked_twice(organisation, key, reviewer
     api.clients = [remote()]
     look(row)
 
-    review.link(row, "clt_1", user=reviewer.user)
+    decisions.link(row, "clt_1", user=reviewer.user)
 
     row.refresh_from_db()
     assert (row.status, row.heffl_id) == ("DROPPED", "")

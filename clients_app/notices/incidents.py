@@ -17,8 +17,7 @@ from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from clients_app import drift
-from clients_app.delivery import holds
+from clients_app.delivery import drift, holds
 from clients_app.models import (
     ApiCredential,
     Hold,

@@ -17,8 +17,6 @@ from django.core.validators import EmailValidator, URLValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from clients_app import phones, tax_numbers
-from clients_app.countries import ADDRESSES, COUNTRIES, UAE, address_in, country_code
 from clients_app.heffl.contract import (
     CUSTOM_PREFIX,
     Answer,
@@ -27,8 +25,16 @@ from clients_app.heffl.contract import (
     FieldSpec,
     fields_for,
 )
-from clients_app.matching import folded_name
-from clients_app.text import UnusableText, clean_text, decimal_text, iso_date
+from clients_app.questions import phones, tax_numbers
+from clients_app.questions.countries import (
+    ADDRESSES,
+    COUNTRIES,
+    UAE,
+    address_in,
+    country_code,
+)
+from clients_app.questions.matching import folded_name
+from clients_app.questions.text import UnusableText, clean_text, decimal_text, iso_date
 
 Posted = Mapping[str, object]
 

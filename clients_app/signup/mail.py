@@ -21,9 +21,9 @@ from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from clients_app import robots
 from clients_app.models import SignupMail, SignupPage, Status, Submission
-from clients_app.signup import Stage, address_in, stage_of
+from clients_app.signup import robots
+from clients_app.signup.accept import Stage, address_in, stage_of
 
 log = logging.getLogger("portal.worker")
 AT_ONCE = 20

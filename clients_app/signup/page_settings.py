@@ -10,8 +10,9 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app import audit, custom_fields
+from clients_app import audit
 from clients_app.models import Organisation, SignupPage, User
+from clients_app.questions import custom_fields
 
 NAMES_OF_QUESTIONS = {"hidden_fields", "public_fields"}
 

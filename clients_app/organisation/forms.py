@@ -13,7 +13,7 @@ from clients_app import credentials
 from clients_app.crypto import Secret
 from clients_app.heffl import signature
 from clients_app.models import CustomField, CustomFieldKind, Organisation, Role
-from clients_app.text import UnusableText, clean_text
+from clients_app.questions.text import UnusableText, clean_text
 
 MAX_OPTIONS = 200
 MAX_OPTION = 120

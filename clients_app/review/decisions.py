@@ -20,9 +20,9 @@ from django.utils import timezone
 from clients_app import audit
 from clients_app.delivery import reconcile
 from clients_app.delivery.wakeups import wake_organisation
+from clients_app.intake.submissions import queued_again
 from clients_app.models import Organisation, Status, Submission, User
 from clients_app.models.history import Cursor
-from clients_app.submissions import queued_again
 
 SENDABLE = (Status.NEEDS_FIX, Status.REVIEW)
 REJECTABLE = (Status.PENDING, Status.NEEDS_FIX)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from clients_app import audit, credentials, custom_fields
+from clients_app import audit, credentials
 from clients_app.delivery import rate_limit
 from clients_app.heffl.api import HefflAPI
 from clients_app.heffl.contract import ClientType
@@ -31,6 +31,7 @@ from clients_app.models import (
     Organisation,
     User,
 )
+from clients_app.questions import custom_fields
 
 DAILY = timedelta(hours=24)
 AGAIN = timedelta(hours=1)

@@ -11,12 +11,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app import audit, duplicates
+from clients_app import audit
 from clients_app.delivery import rate_limit
 from clients_app.delivery.outbox import GAVE_UP
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import Answer
-from clients_app.matching import display_name, match_key
+from clients_app.intake import duplicates
 from clients_app.models import (
     Lane,
     Organisation,
@@ -27,6 +27,7 @@ from clients_app.models import (
     User,
 )
 from clients_app.models.search import name_key_for, search_text_for
+from clients_app.questions.matching import display_name, match_key
 
 LANES = {
     Source.FRONTDESK: Lane.FRONTDESK,

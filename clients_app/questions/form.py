@@ -24,7 +24,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from clients_app.answers import (
+from clients_app.heffl.contract import (
+    BOTH,
+    FIELDS,
+    Answer,
+    ClientType,
+    FieldKind,
+    FieldSpec,
+    fields_for,
+)
+from clients_app.models import Organisation
+from clients_app.questions.answers import (
     COUNTRY,
     DISPLAY_NAME,
     EMIRATE,
@@ -40,7 +50,7 @@ from clients_app.answers import (
     type_of,
     values,
 )
-from clients_app.countries import (
+from clients_app.questions.countries import (
     COUNTRIES,
     ELSEWHERE,
     EMIRATES,
@@ -50,17 +60,7 @@ from clients_app.countries import (
     country_code,
     emirate,
 )
-from clients_app.custom_fields import specs_for
-from clients_app.heffl.contract import (
-    BOTH,
-    FIELDS,
-    Answer,
-    ClientType,
-    FieldKind,
-    FieldSpec,
-    fields_for,
-)
-from clients_app.models import Organisation
+from clients_app.questions.custom_fields import specs_for
 
 FEW_OPTIONS = 6
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from clients_app.matching import client_keys
 from clients_app.models import ClientKey, Organisation, Status, Submission
-from clients_app.phones import e164
+from clients_app.questions.matching import client_keys
+from clients_app.questions.phones import e164
 
 NEWEST = 50
 """So many of the newest clients under each mark are looked at."""

@@ -13,12 +13,12 @@ from django.forms import BoundField
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from clients_app import colours, logos
-from clients_app.answers import label_of
 from clients_app.heffl.contract import FIELDS
 from clients_app.models import ApprovalMode, SignupLanguage, SignupPage
-from clients_app.settings_forms import CleanText
-from clients_app.signup import NEVER_ASKED
+from clients_app.organisation.forms import CleanText
+from clients_app.questions.answers import label_of
+from clients_app.signup import colours, logos
+from clients_app.signup.accept import NEVER_ASKED
 
 MOST_ORIGINS = 20
 CLOSED = "closed"

@@ -27,8 +27,7 @@ from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from clients_app import answers, audit, custom_fields, sheets
-from clients_app.countries import COUNTRIES
+from clients_app import audit
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.heffl.contract import (
     FIELDS,
@@ -38,7 +37,9 @@ from clients_app.heffl.contract import (
     FieldSpec,
     fields_for,
 )
-from clients_app.matching import normalised
+from clients_app.imports import sheets
+from clients_app.imports.sheets import SheetError, Table
+from clients_app.intake.submissions import Filled, revise, submit_many
 from clients_app.models import (
     PAUSED_UNTIL,
     CsvImport,
@@ -51,8 +52,9 @@ from clients_app.models import (
     Submission,
     User,
 )
-from clients_app.sheets import SheetError, Table
-from clients_app.submissions import Filled, revise, submit_many
+from clients_app.questions import answers, custom_fields
+from clients_app.questions.countries import COUNTRIES
+from clients_app.questions.matching import normalised
 
 CHUNK = 100
 AT_ONCE = 25

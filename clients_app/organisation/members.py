@@ -28,7 +28,7 @@ from clients_app.models import (
     Role,
     User,
 )
-from clients_app.organisations import OrganisationError, add_member
+from clients_app.organisation.people import OrganisationError, add_member
 
 LIVES = timedelta(days=7)
 RESEND_AFTER = timedelta(minutes=1)

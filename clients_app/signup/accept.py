@@ -16,8 +16,8 @@ from enum import StrEnum
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app import custom_fields, robots, submissions
 from clients_app.heffl.contract import Answer, ClientType, FieldKind, fields_for
+from clients_app.intake import submissions
 from clients_app.models import (
     ApprovalMode,
     ConsentText,
@@ -29,8 +29,10 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.robots import FormToken
-from clients_app.text import UnusableText, clean_text
+from clients_app.questions import custom_fields
+from clients_app.questions.text import UnusableText, clean_text
+from clients_app.signup import robots
+from clients_app.signup.robots import FormToken
 
 NEVER_ASKED = frozenset({"opening_balance"})
 """What an organisation knows and a visitor does not."""

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from clients_app import audit, credentials, custom_fields
+from clients_app import audit, credentials
 from clients_app.crypto import Secret
 from clients_app.delivery import holds, rate_limit, wakeups
 from clients_app.heffl.api import HefflAPI
@@ -37,7 +37,8 @@ from clients_app.models import (
     Status,
     User,
 )
-from clients_app.text import UnusableText, clean_text
+from clients_app.questions import custom_fields
+from clients_app.questions.text import UnusableText, clean_text
 
 KEY_HOLDS = (
     HoldReason.KEY_REFUSED,

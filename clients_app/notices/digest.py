@@ -16,9 +16,10 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from clients_app import audit, incidents
+from clients_app import audit
 from clients_app.delivery import ledger
 from clients_app.models import Digest, Organisation, User
+from clients_app.notices import incidents
 
 log = logging.getLogger("portal.worker")
 MORNING = 7

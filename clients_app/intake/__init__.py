@@ -1,0 +1,1 @@
+"""How a client comes in: stored once with everything that follows from it, doubles noticed."""

@@ -1,0 +1,1 @@
+"""What people are told unasked: banners on pages, mail about incidents, the morning digest."""

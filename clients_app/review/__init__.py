@@ -1,0 +1,1 @@
+"""What a person decides: one client at a time, or from the queue."""

@@ -1,0 +1,1 @@
+"""The organisation's public page: what it asks, what strangers send, what they are told."""
