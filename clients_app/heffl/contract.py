@@ -6,7 +6,7 @@ Pure functions and frozen dataclasses. Nothing here knows HTTP, Django or a cloc
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
@@ -20,11 +20,6 @@ CUSTOM_PREFIX = "cf_"
 MAX_MESSAGE = 500
 MAX_VALUE = 5_000
 MAX_ID = 200
-
-
-def gettext_noop(message: str) -> str:
-    """Mark a string for the message catalogue without needing Django."""
-    return message
 
 
 class ClientType(StrEnum):
@@ -58,218 +53,69 @@ BOTH = COMPANY | CONTACT
 NEITHER: frozenset[ClientType] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
-    """One field of the client form and where its answer goes in the request.
+    """One field of a client: where its answer goes in the request, and for whom it is.
 
-    `name` is the input name, `api_path` the keys that lead to the value in the JSON
-    body, `max_length` our own cap in characters, `minimum` the least number allowed.
+    `name` is our input name, `api_path` the keys that lead to the value in the JSON body,
+    `minimum` the least number allowed. Source of all rules: create-a-client.
     """
 
     name: str
     api_path: tuple[str, ...]
     kind: FieldKind
     allowed_for: frozenset[ClientType]
-    required_for: frozenset[ClientType]
-    group: str
-    label: str
-    hint: str = ""
-    max_length: int = 160
-    options: tuple[str, ...] = ()
+    required_for: frozenset[ClientType] = NEITHER
     minimum: int | None = None
 
-    @property
-    def column(self) -> str:
-        """Return the header of this field in imports and exports."""
-        return self.name
+
+def _field(
+    name: str,
+    path: str,
+    kind: FieldKind,
+    allowed_for: frozenset[ClientType],
+    required_for: frozenset[ClientType] = NEITHER,
+    minimum: int | None = None,
+) -> FieldSpec:
+    return FieldSpec(
+        name=name,
+        api_path=tuple(path.split(".")),
+        kind=kind,
+        allowed_for=allowed_for,
+        required_for=required_for,
+        minimum=minimum,
+    )
 
 
 FIELDS: tuple[FieldSpec, ...] = (
-    FieldSpec(
-        name="name",
-        api_path=("name",),
-        kind=FieldKind.TEXT,
-        allowed_for=BOTH,
-        required_for=COMPANY,
-        group="details",
-        label=gettext_noop("Company name"),
-        hint=gettext_noop("As it appears on the trade licence."),
+    _field("name", "name", FieldKind.TEXT, BOTH, required_for=COMPANY),
+    _field("website", "website", FieldKind.LINK, COMPANY),
+    _field("first_name", "firstName", FieldKind.TEXT, CONTACT, required_for=CONTACT),
+    _field("last_name", "lastName", FieldKind.TEXT, CONTACT),
+    _field("phone", "phone", FieldKind.PHONE, CONTACT),
+    _field("email", "email", FieldKind.EMAIL, CONTACT),
+    _field("job_title", "jobTitle", FieldKind.TEXT, CONTACT),
+    _field("salutation", "salutation", FieldKind.TEXT, CONTACT),
+    _field(
+        "billing_address__country", "billingAddress.country", FieldKind.COUNTRY, BOTH
     ),
-    FieldSpec(
-        name="website",
-        api_path=("website",),
-        kind=FieldKind.LINK,
-        allowed_for=COMPANY,
-        required_for=NEITHER,
-        group="details",
-        label=gettext_noop("Website"),
-        hint=gettext_noop("For example, example.com"),
-        max_length=500,
+    _field(
+        "billing_address__address", "billingAddress.address", FieldKind.LONG_TEXT, BOTH
     ),
-    FieldSpec(
-        name="first_name",
-        api_path=("firstName",),
-        kind=FieldKind.TEXT,
-        allowed_for=CONTACT,
-        required_for=CONTACT,
-        group="details",
-        label=gettext_noop("First name"),
+    _field(
+        "billing_address__landmark", "billingAddress.landmark", FieldKind.TEXT, BOTH
     ),
-    FieldSpec(
-        name="last_name",
-        api_path=("lastName",),
-        kind=FieldKind.TEXT,
-        allowed_for=CONTACT,
-        required_for=NEITHER,
-        group="details",
-        label=gettext_noop("Last name"),
+    _field("billing_address__city", "billingAddress.city", FieldKind.TEXT, BOTH),
+    _field("billing_address__state", "billingAddress.state", FieldKind.TEXT, BOTH),
+    _field(
+        "billing_address__postal_code",
+        "billingAddress.postalCode",
+        FieldKind.TEXT,
+        BOTH,
     ),
-    FieldSpec(
-        name="phone",
-        api_path=("phone",),
-        kind=FieldKind.PHONE,
-        allowed_for=CONTACT,
-        required_for=NEITHER,
-        group="details",
-        label=gettext_noop("Phone"),
-        hint=gettext_noop("Include the country code, for example +971 50 123 4567."),
-        max_length=40,
-    ),
-    FieldSpec(
-        name="email",
-        api_path=("email",),
-        kind=FieldKind.EMAIL,
-        allowed_for=CONTACT,
-        required_for=NEITHER,
-        group="details",
-        label=gettext_noop("Email"),
-        max_length=254,
-    ),
-    FieldSpec(
-        name="job_title",
-        api_path=("jobTitle",),
-        kind=FieldKind.TEXT,
-        allowed_for=CONTACT,
-        required_for=NEITHER,
-        group="details",
-        label=gettext_noop("Job title"),
-    ),
-    FieldSpec(
-        name="salutation",
-        api_path=("salutation",),
-        kind=FieldKind.TEXT,
-        allowed_for=CONTACT,
-        required_for=NEITHER,
-        group="details",
-        label=gettext_noop("Salutation"),
-        max_length=40,
-    ),
-    FieldSpec(
-        name="billing_address__country",
-        api_path=("billingAddress", "country"),
-        kind=FieldKind.COUNTRY,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="address",
-        label=gettext_noop("Country"),
-    ),
-    FieldSpec(
-        name="billing_address__address",
-        api_path=("billingAddress", "address"),
-        kind=FieldKind.LONG_TEXT,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="address",
-        label=gettext_noop("Address"),
-        hint=gettext_noop(
-            "Street, building, floor and office. Include the P.O. Box if there is one."
-        ),
-        max_length=500,
-    ),
-    FieldSpec(
-        name="billing_address__landmark",
-        api_path=("billingAddress", "landmark"),
-        kind=FieldKind.TEXT,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="address",
-        label=gettext_noop("Landmark"),
-        hint=gettext_noop("Something nearby, for example opposite the metro station."),
-    ),
-    FieldSpec(
-        name="billing_address__city",
-        api_path=("billingAddress", "city"),
-        kind=FieldKind.TEXT,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="address",
-        label=gettext_noop("City or area"),
-    ),
-    FieldSpec(
-        name="billing_address__state",
-        api_path=("billingAddress", "state"),
-        kind=FieldKind.TEXT,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="address",
-        label=gettext_noop("State or province"),
-    ),
-    FieldSpec(
-        name="billing_address__postal_code",
-        api_path=("billingAddress", "postalCode"),
-        kind=FieldKind.TEXT,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="address",
-        label=gettext_noop("Postal code"),
-        max_length=40,
-    ),
-    FieldSpec(
-        name="tax_number",
-        api_path=("taxNumber",),
-        kind=FieldKind.TEXT,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="more",
-        label=gettext_noop("Tax number"),
-        hint=gettext_noop("15 digits in the UAE, for example 100 1234 5678 9003."),
-        max_length=60,
-    ),
-    FieldSpec(
-        name="opening_balance",
-        api_path=("openingBalance",),
-        kind=FieldKind.MONEY,
-        allowed_for=BOTH,
-        required_for=NEITHER,
-        group="more",
-        label=gettext_noop("Opening balance"),
-        hint=gettext_noop("Amount the client owes you today. 0 or more."),
-        max_length=20,
-        minimum=0,
-    ),
+    _field("tax_number", "taxNumber", FieldKind.TEXT, BOTH),
+    _field("opening_balance", "openingBalance", FieldKind.MONEY, BOTH, minimum=0),
 )
-
-_DISPLAY_NAME = replace(
-    FIELDS[0],
-    label=gettext_noop("Display name"),
-    hint=gettext_noop("Leave empty to use first and last name."),
-)
-
-
-def fields_for(
-    client_type: ClientType, extra: Iterable[FieldSpec] = ()
-) -> tuple[FieldSpec, ...]:
-    """Return the fields of one client type in form order, custom ones last.
-
-    A contact's `name` carries its own wording and closes the details group.
-    """
-    allowed = [spec for spec in FIELDS if client_type in spec.allowed_for]
-    if client_type is ClientType.CONTACT:
-        allowed.remove(FIELDS[0])
-        details = sum(spec.group == "details" for spec in allowed)
-        allowed.insert(details, _DISPLAY_NAME)
-    allowed += [spec for spec in extra if client_type in spec.allowed_for]
-    return tuple(allowed)
 
 
 def build_payload(

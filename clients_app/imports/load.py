@@ -29,14 +29,7 @@ from django.utils.translation import gettext as _
 
 from clients_app import audit
 from clients_app.delivery.wakeups import wake_organisation
-from clients_app.heffl.contract import (
-    FIELDS,
-    Answer,
-    ClientType,
-    FieldKind,
-    FieldSpec,
-    fields_for,
-)
+from clients_app.heffl.contract import Answer, ClientType, FieldKind
 from clients_app.imports import sheets
 from clients_app.imports.sheets import SheetError, Table
 from clients_app.intake.submissions import Filled, revise, submit_many
@@ -52,8 +45,9 @@ from clients_app.models import (
     Submission,
     User,
 )
-from clients_app.questions import answers, custom_fields
+from clients_app.questions import answers, custom_fields, fields
 from clients_app.questions.countries import COUNTRIES
+from clients_app.questions.fields import QUESTIONS, Question, questions_for
 from clients_app.questions.matching import normalised
 
 CHUNK = 100
@@ -135,10 +129,10 @@ def _known_names() -> dict[str, str]:
     for language in ("en", "ar"):
         with translation.override(language):
             for client_type in ClientType:
-                for spec in fields_for(client_type):
+                for spec in questions_for(client_type):
                     found.setdefault(_plain(_(spec.label)), spec.name)
             found.setdefault(_plain(_("Client type")), TYPE)
-    for spec in FIELDS:
+    for spec in QUESTIONS:
         found.setdefault(_plain(spec.name), spec.name)
         found.setdefault(_plain(spec.api_path[-1]), spec.name)
         found.setdefault(_plain(".".join(spec.api_path)), spec.name)
@@ -154,15 +148,15 @@ def _arabic_countries() -> dict[str, str]:
         return {_plain(_(name)): name for name in COUNTRIES.values()}
 
 
-def targets(extra: Sequence[FieldSpec]) -> list[tuple[str, str]]:
+def targets(extra: Sequence[Question]) -> list[tuple[str, str]]:
     """Return what a column can be: pairs of name and label, in form order."""
     found = [(TYPE, _("Client type"))]
     names = {name for name, _label in found}
     for client_type in ClientType:
-        for spec in fields_for(client_type, extra):
+        for spec in questions_for(client_type, extra):
             if spec.name not in names:
                 names.add(spec.name)
-                label = answers.label_of(spec)
+                label = fields.label_of(spec)
                 if spec.name == "name":
                     label = _("Company or display name")
                 found.append((spec.name, label))
@@ -170,7 +164,7 @@ def targets(extra: Sequence[FieldSpec]) -> list[tuple[str, str]]:
     return found
 
 
-def guess_columns(headers: Sequence[str], extra: Sequence[FieldSpec]) -> list[str]:
+def guess_columns(headers: Sequence[str], extra: Sequence[Question]) -> list[str]:
     """Return for each header what it most likely is ("" for nothing), each name once."""
     known = dict(_known_names())
     for spec in extra:
@@ -298,9 +292,9 @@ def checked_rows(draft: CsvImport, table: Table) -> Iterator[Row]:
     organisation = draft.organisation
     extra = custom_fields.specs_for(organisation)
     labels = dict(targets(extra))
-    kinds = {spec.name: spec.kind for spec in (*FIELDS, *extra)}
+    kinds = {spec.name: spec.kind for spec in (*QUESTIONS, *extra)}
     allowed = {
-        client_type.value: {spec.name for spec in fields_for(client_type, extra)}
+        client_type.value: {spec.name for spec in questions_for(client_type, extra)}
         for client_type in ClientType
     }
     places = [(at, name) for at, name in enumerate(draft.columns) if name]
@@ -323,7 +317,7 @@ def checked_rows(draft: CsvImport, table: Table) -> Iterator[Row]:
         row.answers = found.answers
         bad = {table.headers[at] for at in odd if at < len(table.headers)}
         for question, words in found.faults.items():
-            name = {"display_name": "name", "emirate": answers.STATE}.get(
+            name = {"display_name": "name", "emirate": fields.STATE}.get(
                 question, question
             )
             if name in draft.columns:
@@ -807,7 +801,7 @@ def _shown(value: object) -> str:
 def template_rows(organisation: Organisation) -> list[list[str]]:
     """Return the template to fill in: a header and one made-up row of each type."""
     extra = custom_fields.specs_for(organisation)
-    names = [TYPE, *(spec.name for spec in (*FIELDS, *extra))]
+    names = [TYPE, *(spec.name for spec in (*QUESTIONS, *extra))]
     company = {
         "type": "company",
         "name": "Example Trading LLC",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,14 +17,7 @@ from django.core.validators import EmailValidator, URLValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
-from clients_app.heffl.contract import (
-    CUSTOM_PREFIX,
-    Answer,
-    ClientType,
-    FieldKind,
-    FieldSpec,
-    fields_for,
-)
+from clients_app.heffl.contract import Answer, ClientType, FieldKind
 from clients_app.questions import phones, tax_numbers
 from clients_app.questions.countries import (
     ADDRESSES,
@@ -33,13 +26,19 @@ from clients_app.questions.countries import (
     address_in,
     country_code,
 )
+from clients_app.questions.fields import (
+    STATE,
+    Question,
+    in_country,
+    label_of,
+    questions_for,
+)
 from clients_app.questions.matching import folded_name
 from clients_app.questions.text import UnusableText, clean_text, decimal_text, iso_date
 
 Posted = Mapping[str, object]
 
 COUNTRY = "billing_address__country"
-STATE = "billing_address__state"
 POSTAL_CODE = "billing_address__postal_code"
 PRESET = "preset_country"
 """The input in which our page says which country it had chosen before anybody did."""
@@ -104,23 +103,11 @@ def type_of(posted: Posted) -> ClientType | None:
         return None
 
 
-def label_of(spec: FieldSpec) -> str:
-    """Return a question's label: ours translated, an organisation's own as it is."""
-    return spec.label if spec.name.startswith(CUSTOM_PREFIX) else _(spec.label)
-
-
-def in_country(spec: FieldSpec, country: str) -> FieldSpec:
-    """Return a question as it is asked in a country: an area by the name it has there."""
-    if spec.name != STATE or country not in ADDRESSES:
-        return spec
-    return replace(spec, label=address_in(country).area)
-
-
 def check(
     posted: Posted,
     *,
     region: str,
-    extra: Sequence[FieldSpec] = (),
+    extra: Sequence[Question] = (),
     without: Collection[str] = (),
     from_page: bool = False,
 ) -> Checked:
@@ -137,7 +124,7 @@ def check(
         return Checked(ClientType.COMPANY, faults={"type": _("Choose the client type")})
     country = country_code((values(posted, COUNTRY) or [""])[-1])
     checked = Checked(client_type)
-    for each in fields_for(client_type, extra):
+    for each in questions_for(client_type, extra):
         spec = in_country(each, country)
         if spec.name in without and client_type not in spec.required_for:
             continue
@@ -173,7 +160,7 @@ def _is_from_page(posted: Posted) -> bool:
     return len(values(posted, STATE)) > 1
 
 
-def _is_hidden(spec: FieldSpec, country: str) -> bool:
+def _is_hidden(spec: Question, country: str) -> bool:
     # The page hides the postal code for the UAE, which has none; what was typed there
     # before the country changed is not meant. A script that posts it means it.
     return spec.name == POSTAL_CODE and country == UAE
@@ -186,7 +173,7 @@ def _is_untouched_address(answers: Mapping[str, Answer], preset: str) -> bool:
 
 
 def _answer(
-    spec: FieldSpec, question: str, posted: Posted, region: str, country: str
+    spec: Question, question: str, posted: Posted, region: str, country: str
 ) -> Answer:
     if spec.kind is FieldKind.OPTIONS:
         return _options(spec, values(posted, spec.name))
@@ -230,7 +217,7 @@ def _folded_area(name: str) -> str:
     return _KIND_OF_AREA.sub("", folded_name(name), count=1)
 
 
-def _clean(spec: FieldSpec, raw: str) -> str:
+def _clean(spec: Question, raw: str) -> str:
     try:
         return clean_text(raw, multiline=spec.kind is FieldKind.LONG_TEXT)
     except UnusableText:
@@ -238,7 +225,7 @@ def _clean(spec: FieldSpec, raw: str) -> str:
         raise Wrong(words.format(label=label_of(spec))) from None
 
 
-def _short(spec: FieldSpec, text: str) -> str:
+def _short(spec: Question, text: str) -> str:
     if len(text) > spec.max_length:
         words = ngettext(
             "{label} must be {count} character or fewer",
@@ -249,12 +236,12 @@ def _short(spec: FieldSpec, text: str) -> str:
     return text
 
 
-def _country(spec: FieldSpec, text: str) -> str:
+def _country(spec: Question, text: str) -> str:
     code = country_code(text)
     return COUNTRIES[code] if code else _short(spec, text)
 
 
-def _tax_number(spec: FieldSpec, text: str, country: str) -> str:
+def _tax_number(spec: Question, text: str, country: str) -> str:
     rule = tax_numbers.rule_for(country)
     if rule is None:
         return _short(spec, text)
@@ -277,7 +264,7 @@ def _phone(text: str, region: str) -> str:
 _WRAPPED_ADDRESS = re.compile(r"(?:mailto:|[^<>@]*<)([^<>\s]+@[^<>\s]+?)>?", re.I)
 
 
-def _email(spec: FieldSpec, text: str) -> str:
+def _email(spec: Question, text: str) -> str:
     if wrapped := _WRAPPED_ADDRESS.fullmatch(text):
         text = wrapped[1]
     local, _at, domain = text.rpartition("@")
@@ -291,7 +278,7 @@ def _email(spec: FieldSpec, text: str) -> str:
     return text
 
 
-def _link(spec: FieldSpec, text: str) -> str:
+def _link(spec: Question, text: str) -> str:
     address = (
         text if re.match(r"[a-z][a-z0-9+.-]*://", text, re.I) else f"https://{text}"
     )
@@ -309,7 +296,7 @@ def _link(spec: FieldSpec, text: str) -> str:
     return urlunsplit((scheme, host.lower(), *rest))
 
 
-def _number(spec: FieldSpec, text: str) -> str:
+def _number(spec: Question, text: str) -> str:
     number = decimal_text(text)
     if number is None or (spec.minimum is not None and number.startswith("-")):
         raise Wrong(_not_a_number(spec))
@@ -328,7 +315,7 @@ def _number(spec: FieldSpec, text: str) -> str:
     return number
 
 
-def _not_a_number(spec: FieldSpec) -> str:
+def _not_a_number(spec: Question) -> str:
     if spec.kind is FieldKind.MONEY:
         words = _("{label} must be 0 or more, like 1500 or 250.50")
     else:
@@ -336,7 +323,7 @@ def _not_a_number(spec: FieldSpec) -> str:
     return words.format(label=label_of(spec))
 
 
-def _date(spec: FieldSpec, text: str) -> str:
+def _date(spec: Question, text: str) -> str:
     day = iso_date(text)
     if day is None:
         words = _("Enter a real date for {label}, like 2026-12-31")
@@ -344,28 +331,28 @@ def _date(spec: FieldSpec, text: str) -> str:
     return day
 
 
-def _yes_no(spec: FieldSpec, text: str) -> bool:
+def _yes_no(spec: Question, text: str) -> bool:
     answer = text.casefold()
     if answer not in YES | NO:
         raise Wrong(_choose(spec))
     return answer in YES
 
 
-def _option(spec: FieldSpec, text: str) -> str:
+def _option(spec: Question, text: str) -> str:
     for option in spec.options:
         if text in (option, _comparable(option)):
             return option
     raise Wrong(_choose(spec))
 
 
-def _options(spec: FieldSpec, raw: list[str]) -> list[str]:
+def _options(spec: Question, raw: list[str]) -> list[str]:
     chosen = {
         _option(spec, text) for text in (_clean(spec, one) for one in raw) if text
     }
     return [option for option in spec.options if option in chosen]
 
 
-def _texts(spec: FieldSpec, raw: list[str]) -> list[str]:
+def _texts(spec: Question, raw: list[str]) -> list[str]:
     texts = [_clean(spec, line) for one in raw for line in one.splitlines()]
     found = [_short(spec, text) for text in texts if text]
     if len(found) > MAX_TEXTS:
@@ -381,11 +368,11 @@ def _comparable(option: str) -> str:
         return option
 
 
-def _choose(spec: FieldSpec) -> str:
+def _choose(spec: Question) -> str:
     return _("Choose {label}").format(label=label_of(spec))
 
 
-def _missing(spec: FieldSpec) -> str:
+def _missing(spec: Question) -> str:
     if spec.name == "name":
         return _("Enter the company name")
     if spec.name == "first_name":
@@ -395,7 +382,7 @@ def _missing(spec: FieldSpec) -> str:
     return _("Enter {label}").format(label=label_of(spec))
 
 
-_PARSERS: dict[FieldKind, Callable[[FieldSpec, str], Answer]] = {
+_PARSERS: dict[FieldKind, Callable[[Question, str], Answer]] = {
     FieldKind.TEXT: _short,
     FieldKind.LONG_TEXT: _short,
     FieldKind.NUMBER: _number,

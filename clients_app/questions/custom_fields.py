@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db.models import F
 from django.utils.translation import get_language
 
-from clients_app.heffl.contract import ClientType, FieldKind, FieldSpec
+from clients_app.heffl.contract import ClientType, FieldKind
 from clients_app.models import CustomField, CustomFieldKind, Organisation
+from clients_app.questions.fields import Question
 
 # Our own cap per answer, in characters. Heffl names none.
 _MAX_LENGTH = {
@@ -17,14 +18,14 @@ _MAX_LENGTH = {
 }
 
 
-def specs_for(organisation: Organisation) -> tuple[FieldSpec, ...]:
+def specs_for(organisation: Organisation) -> tuple[Question, ...]:
     """Return the questions in use, in the organisation's order, labelled in the language
     of the page where the organisation has a label in it. One query."""
     rows = organisation.custom_fields.filter(is_active=True).order_by("position", "id")
     return tuple(map(_spec, rows))
 
 
-def _spec(row: CustomField) -> FieldSpec:
+def _spec(row: CustomField) -> Question:
     allowed = frozenset(
         client_type
         for client_type, asked in (
@@ -33,7 +34,7 @@ def _spec(row: CustomField) -> FieldSpec:
         )
         if asked
     )
-    return FieldSpec(
+    return Question(
         name=row.key,
         api_path=(row.key,),
         kind=FieldKind(row.kind),

@@ -8,31 +8,19 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Fieldset, Layout
 from crispy_forms.utils import render_crispy_form
 from django import forms
-from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from clients_app.heffl.contract import (
-    BOTH,
-    FIELDS,
-    Answer,
-    ClientType,
-    FieldKind,
-    FieldSpec,
-    fields_for,
-)
+from clients_app.heffl.contract import BOTH, Answer, ClientType, FieldKind
 from clients_app.models import Organisation
 from clients_app.questions.answers import (
     COUNTRY,
@@ -40,29 +28,32 @@ from clients_app.questions.answers import (
     EMIRATE,
     POSTAL_CODE,
     PRESET,
-    STATE,
     TWINS,
     Posted,
     check,
-    label_of,
     question_name,
     twin,
     type_of,
     values,
 )
-from clients_app.questions.countries import (
-    COUNTRIES,
-    ELSEWHERE,
-    EMIRATES,
-    UAE,
-    Address,
-    address_in,
-    country_code,
-    emirate,
-)
+from clients_app.questions.audience import STAFF, Audience, FreshPages
+from clients_app.questions.countries import COUNTRIES, ELSEWHERE, country_code, emirate
 from clients_app.questions.custom_fields import specs_for
+from clients_app.questions.fields import (
+    DISPLAY_NAME_OF_CONTACT,
+    QUESTIONS,
+    STATE,
+    Question,
+    label_of,
+)
+from clients_app.questions.widgets import (
+    area_input,
+    autocomplete,
+    emirate_select,
+    typed_address,
+    widget_for,
+)
 
-FEW_OPTIONS = 6
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _INPUT_NAMES = {one: name for name, pair in TWINS.items() for one in pair}
 _HALF = {
@@ -71,117 +62,6 @@ _HALF = {
 }
 _SHORT = {"tax_number", POSTAL_CODE}
 _SHORT_KINDS = {FieldKind.MONEY, FieldKind.NUMBER, FieldKind.DATE, FieldKind.PHONE}
-_LEFT_TO_RIGHT = {"dir": "ltr"}
-_ATTRS: dict[FieldKind, dict[str, str]] = {
-    FieldKind.LINK: {"inputmode": "url", **_LEFT_TO_RIGHT},
-    FieldKind.MONEY: {"inputmode": "decimal", **_LEFT_TO_RIGHT},
-    FieldKind.NUMBER: {"inputmode": "decimal", **_LEFT_TO_RIGHT},
-    FieldKind.PHONE: {"type": "tel", **_LEFT_TO_RIGHT},
-    FieldKind.EMAIL: {"type": "email", **_LEFT_TO_RIGHT},
-    FieldKind.DATE: {"type": "date"},
-}
-_NAMED_ATTRS: dict[str, dict[str, str]] = {
-    "tax_number": {"inputmode": "numeric", **_LEFT_TO_RIGHT},
-    POSTAL_CODE: _LEFT_TO_RIGHT,
-}
-# What a visitor's browser may offer. To staff it would offer their own details.
-_AUTOCOMPLETE = {
-    "name": "organization",
-    "website": "url",
-    "first_name": "given-name",
-    "last_name": "family-name",
-    "phone": "tel",
-    "email": "email",
-    "job_title": "organization-title",
-    "salutation": "honorific-prefix",
-    COUNTRY: "billing country",
-    "billing_address__address": "billing street-address",
-    "billing_address__city": "billing address-level2",
-    EMIRATE: "billing address-level1",
-    STATE: "billing address-level1",
-    POSTAL_CODE: "billing postal-code",
-}
-_ADDRESS = frozenset(spec.name for spec in FIELDS if spec.group == "address")
-
-
-class CountrySelect(forms.Select):
-    """All countries, written out once per language and choice instead of per request."""
-
-    def __init__(self, preset: str, attrs: dict[str, str] | None = None) -> None:
-        super().__init__(attrs)
-        self.preset = preset
-
-    def render(
-        self,
-        name: str,
-        value: Any,
-        attrs: dict[str, Any] | None = None,
-        renderer: Any = None,
-    ) -> SafeString:
-        """Return the select. A stored country that is none of ours stays a choice."""
-        chosen = country_code(value or "") or value or ""
-        options = _country_options(get_language() or "", chosen, self.preset)
-        own = flatatt(self.build_attrs(self.attrs, attrs))
-        return format_html('<select name="{}"{}>{}</select>', name, own, options)
-
-
-class AreaInput(forms.TextInput):
-    """The area of an address, with what may be meant; anything else can be typed."""
-
-    def __init__(self, areas: Sequence[str], attrs: dict[str, str]) -> None:
-        super().__init__({**attrs, "list": "areas"} if areas else attrs)
-        self.areas = areas
-
-    def render(
-        self,
-        name: str,
-        value: Any,
-        attrs: dict[str, Any] | None = None,
-        renderer: Any = None,
-    ) -> SafeString:
-        """Return the input and its list, which a script fills for another country."""
-        options = format_html_join(
-            "", "<option>{}", ((_(area),) for area in self.areas)
-        )
-        control = super().render(name, value, attrs, renderer)
-        return format_html('{}<datalist id="areas">{}</datalist>', control, options)
-
-
-def _typed_address(country: str) -> Address:
-    """Return how the area is typed in a country. In the UAE it is chosen instead."""
-    return ELSEWHERE if country == UAE else address_in(country)
-
-
-def _area_data(address: Address) -> SafeString:
-    """Return the attribute that tells a script an area's label and what may be meant."""
-    words = "|".join(_(word) for word in (address.area, *address.areas))
-    return format_html(' data-area="{}"', words)
-
-
-@lru_cache(maxsize=64)
-def _country_options(language: str, chosen: str, preset: str) -> SafeString:
-    named = sorted(
-        ((_(name), code) for code, name in COUNTRIES.items()),
-        key=lambda row: unicodedata.normalize("NFKD", row[0]),
-    )
-    rows = [(_("Choose a country"), ""), *named]
-    if chosen and chosen not in COUNTRIES:
-        rows.append((chosen, chosen))
-    return format_html_join(
-        "",
-        '<option value="{}"{}{}{}>{}',  # 250 end tags would say nothing more.
-        (
-            (
-                code,
-                SafeString(" selected" if code == chosen else ""),
-                SafeString(" data-preset" if code and code == preset else ""),
-                "" if address is ELSEWHERE else _area_data(address),
-                label,
-            )
-            for label, code in rows
-            for address in [_typed_address(code)]
-        ),
-    )
 
 
 class BoundQuestion(forms.BoundField):
@@ -218,7 +98,7 @@ class BoundQuestion(forms.BoundField):
         return self.form.value_of(self.name)
 
 
-class Question(forms.Field):
+class QuestionField(forms.Field):
     """A question as Django's form sees it. It is checked in answers.py, not here."""
 
     bound_field_class = BoundQuestion
@@ -244,7 +124,7 @@ class Folded(Fieldset):  # type: ignore[misc]
 
 
 class SubmissionForm(forms.Form):
-    """One client, typed by a member of staff, or by a visitor where it is `public`.
+    """One client, typed by a member of staff or by a visitor.
 
     Valid: `client_type`, `cleaned_answers()` and `token` are what submissions.submit()
     takes. Invalid: `problems()` lists everything that is wrong, and every value typed
@@ -252,26 +132,23 @@ class SubmissionForm(forms.Form):
     """
 
     use_required_attribute = False
+    fresh_pages: ClassVar = FreshPages(most=128)
 
     def __init__(
         self,
         data: Posted | None = None,
         *,
         organisation: Organisation,
-        specs: Sequence[FieldSpec] | None = None,
+        specs: Sequence[Question] | None = None,
         initial: Mapping[str, Answer] | None = None,
         country: str = "",
-        public: bool = False,
-        without: Collection[str] = (),
-        shared: bool = False,
+        audience: Audience = STAFF,
     ) -> None:
         """Open the form.
 
         `data` is a QueryDict or a plain mapping by input name; `initial` holds stored
         answers by input name plus `type`; `country` is the ISO code that a fresh form
-        has chosen, instead of the organisation's own. `without` names what is not asked;
-        what a type requires is asked all the same, and the country with any of its
-        address.
+        has chosen, instead of the organisation's own.
         """
         super().__init__(data=data)
         self.region = organisation.country
@@ -280,11 +157,7 @@ class SubmissionForm(forms.Form):
         self.preset = country if country in COUNTRIES else self.region
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
-        self.public = public
-        self.shared = shared
-        self.without = frozenset(without)
-        if not self.without >= _ADDRESS:
-            self.without -= {COUNTRY}
+        self.audience = audience
         source: Posted = self.opened_with if data is None else data
         self.client_type = type_of(source) or ClientType.COMPANY
         self.cleaned_data: dict[str, Answer] = {}
@@ -317,8 +190,8 @@ class SubmissionForm(forms.Form):
             self.data,
             region=self.region,
             extra=self.specs,
-            without=self.without,
-            from_page=self.public,
+            without=self.audience.without,
+            from_page=self.audience.public,
         )
         for name, words in checked.faults.items():
             self.refuse(name, words)
@@ -387,15 +260,11 @@ class SubmissionForm(forms.Form):
         if self.is_bound or self.opened_with.keys() - {"type"} or self.errors:
             return SafeString(render_crispy_form(self))
         key = (
-            *(self.specs, self.preset, self.client_type, get_language()),
-            *(self.public, self.without, self.shared),
+            *(self.specs, self.preset, self.client_type, self.audience),
+            get_language(),
         )
-        html = _fresh_pages.get(key)
-        if html is None:
-            if len(_fresh_pages) >= MAX_FRESH_PAGES:
-                _fresh_pages.clear()
-            html = _fresh_pages[key] = SafeString(render_crispy_form(self))
-        return html
+        kept = self.fresh_pages.get(key)
+        return kept or self.fresh_pages.keep(key, SafeString(render_crispy_form(self)))
 
     @property
     def helper(self) -> FormHelper:
@@ -436,136 +305,89 @@ class SubmissionForm(forms.Form):
     def _ask(self) -> None:
         if self.fields:
             return
-        self.fields["type"] = Question(
-            label=_("Who is signing up") if self.public else _("Client type"),
-            widget=forms.RadioSelect(
-                choices=[
-                    (
-                        ClientType.COMPANY.value,
-                        _("A company") if self.public else _("Company"),
-                    ),
-                    (
-                        ClientType.CONTACT.value,
-                        _("A person") if self.public else _("Contact – a person"),
-                    ),
-                ]
-            ),
-            wrapper="kind",
-        )
-        display_name = next(
-            spec for spec in fields_for(ClientType.CONTACT) if spec.name == "name"
-        )
-        for spec in (*FIELDS, *self.specs):
-            if not spec.allowed_for:
-                continue
-            if spec.name in self.without and not spec.required_for:
-                pass
-            elif spec.name == "name":
-                self._add(spec, "name", "only-company", required=True)
-            elif spec.name == STATE:
-                self._add_emirate(spec)
-                self._add_area(spec)
-            elif spec.name == POSTAL_CODE:
-                self._add(spec, POSTAL_CODE, "not-ae")
-            else:
-                self._add(
-                    spec, spec.name, _only(spec), required=bool(spec.required_for)
-                )
-            if spec.name == "salutation" and "name" not in self.without:
-                self._add(display_name, DISPLAY_NAME, "only-contact")
+        self.fields["type"] = self._type_question()
+        for spec in (*QUESTIONS, *self.specs):
+            if self.audience.asks(spec):
+                self._ask_one(spec)
+            if spec.name == "salutation" and "name" not in self.audience.without:
+                self._add(DISPLAY_NAME_OF_CONTACT, DISPLAY_NAME, "only-contact")
         first = "name" if self.client_type is ClientType.COMPANY else "first_name"
         fresh = not self.is_bound and not self.opened_with.keys() - {"type"}
-        if fresh and not self.public:
+        if fresh and not self.audience.public:
             self.fields[first].widget.attrs["autofocus"] = True
 
+    def _type_question(self) -> QuestionField:
+        label, company, person = (
+            (_("Who is signing up"), _("A company"), _("A person"))
+            if self.audience.public
+            else (_("Client type"), _("Company"), _("Contact – a person"))
+        )
+        choices = [
+            (ClientType.COMPANY.value, company),
+            (ClientType.CONTACT.value, person),
+        ]
+        widget = forms.RadioSelect(choices=choices)
+        return QuestionField(label=label, widget=widget, wrapper="kind")
+
+    def _ask_one(self, spec: Question) -> None:
+        """Add the question, or the two that share its input name where one would not do."""
+        if spec.name == "name":
+            self._add(spec, "name", "only-company", required=True)
+        elif spec.name == STATE:
+            self._add_emirate(spec)
+            self._add_area(spec)
+        elif spec.name == POSTAL_CODE:
+            self._add(spec, POSTAL_CODE, "not-ae")
+        else:
+            self._add(spec, spec.name, _only(spec), required=bool(spec.required_for))
+
     def _add(
-        self, spec: FieldSpec, name: str, when: str, *, required: bool = False
+        self, spec: Question, name: str, when: str, *, required: bool = False
     ) -> None:
         self._kinds[name] = spec.kind
         short = spec.kind in _SHORT_KINDS or name in _SHORT
         width = "half" if name in _HALF else "short" if short else ""
         own = spec.name.startswith("cf_")
-        self.fields[name] = Question(
+        attrs = self._autocomplete(name)
+        if spec.name == COUNTRY and STATE not in self.audience.without:
+            attrs["data-area"] = _(ELSEWHERE.area)
+        widget = widget_for(spec, attrs, preset=self.preset, required=required)
+        self.fields[name] = QuestionField(
             label=label_of(spec),
             help_text=spec.hint if own or not spec.hint else _(spec.hint),
             required=required,
-            widget=self._widget(spec, name, required=required),
+            widget=widget,
             group=spec.group,
             wrapper=" ".join(filter(None, (when, width))),
         )
 
-    def _add_emirate(self, spec: FieldSpec) -> None:
+    def _add_emirate(self, spec: Question) -> None:
         chosen = emirate(str(self.value_of(EMIRATE) or ""))
-        others = [(chosen, chosen)] if chosen and chosen not in EMIRATES else []
-        choices = [
-            ("", _("Choose an emirate")),
-            *((n, _(n)) for n in EMIRATES),
-            *others,
-        ]
-        self.fields[EMIRATE] = Question(
+        self.fields[EMIRATE] = QuestionField(
             label=_("Emirate"),
             required=False,
-            widget=forms.Select(
-                attrs={"autocomplete": self._autocomplete(EMIRATE)}, choices=choices
-            ),
+            widget=emirate_select(chosen, self._autocomplete(EMIRATE)),
             group=spec.group,
             wrapper="only-ae half",
         )
 
-    def _add_area(self, spec: FieldSpec) -> None:
+    def _add_area(self, spec: Question) -> None:
         """Ask for the area by the name it has in the country chosen, and suggest some."""
         country = country_code(str(self.value_of(COUNTRY) or "")) or self.preset
-        address = _typed_address(country)
+        address = typed_address(country)
         self._add(replace(spec, label=address.area), STATE, "not-ae")
         field = self.fields[STATE]
-        field.widget = AreaInput(address.areas, field.widget.attrs)
+        field.widget = area_input(address, field.widget.attrs)
 
-    def _autocomplete(self, question: str) -> str:
-        own = self.public and not self.shared
-        return _AUTOCOMPLETE.get(question, "off") if own else "off"
-
-    def _widget(self, spec: FieldSpec, name: str, *, required: bool) -> forms.Widget:
-        attrs = {
-            "autocomplete": self._autocomplete(name),
-            **_ATTRS.get(spec.kind, {}),
-        }
-        attrs |= _NAMED_ATTRS.get(spec.name, {})
-        match spec.kind:
-            case FieldKind.COUNTRY:
-                if STATE not in self.without:
-                    attrs["data-area"] = _(ELSEWHERE.area)
-                return CountrySelect(self.preset, attrs)
-            case FieldKind.LONG_TEXT | FieldKind.TEXTS:
-                return forms.Textarea({**attrs, "rows": "2"})
-            case FieldKind.YES_NO:
-                return _radios([("yes", _("Yes")), ("no", _("No"))], required)
-            case FieldKind.OPTION if len(spec.options) <= FEW_OPTIONS:
-                return _radios([(option, option) for option in spec.options], required)
-            case FieldKind.OPTION:
-                options = [(option, option) for option in spec.options]
-                return forms.Select(attrs, choices=[("", _("Choose")), *options])
-            case FieldKind.OPTIONS:
-                return forms.CheckboxSelectMultiple(
-                    choices=[(option, option) for option in spec.options]
-                )
-            case _:
-                return forms.TextInput(attrs)
+    def _autocomplete(self, question: str) -> dict[str, str]:
+        own_details = self.audience.public and not self.audience.shared
+        return autocomplete(question, own_details=own_details)
 
 
-MAX_FRESH_PAGES = 128
-_fresh_pages: dict[object, SafeString] = {}
-
-
-def _only(spec: FieldSpec) -> str:
+def _only(spec: Question) -> str:
     if spec.allowed_for == BOTH:
         return ""
     return " ".join(f"only-{client_type}" for client_type in spec.allowed_for)
-
-
-def _radios(choices: list[tuple[str, str]], required: bool) -> forms.RadioSelect:
-    # A radio cannot be unchecked: whoever may leave it open needs a way back.
-    back = [] if required else [("", _("No answer"))]
-    return forms.RadioSelect(choices=[*choices, *back])
 
 
 def _printable(value: str) -> str:

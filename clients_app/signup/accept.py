@@ -16,7 +16,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app.heffl.contract import Answer, ClientType, FieldKind, fields_for
+from clients_app.heffl.contract import Answer, ClientType, FieldKind
 from clients_app.intake import submissions
 from clients_app.models import (
     ApprovalMode,
@@ -30,6 +30,7 @@ from clients_app.models import (
     Submission,
 )
 from clients_app.questions import custom_fields
+from clients_app.questions.fields import questions_for
 from clients_app.questions.text import UnusableText, clean_text
 from clients_app.signup import robots
 from clients_app.signup.robots import FormToken
@@ -243,7 +244,7 @@ def field_to_correct(submission: Submission) -> str:
     organisation = submission.organisation
     needed = {
         spec.name
-        for spec in fields_for(
+        for spec in questions_for(
             ClientType(submission.type), custom_fields.specs_for(organisation)
         )
         if submission.type in spec.required_for

@@ -13,10 +13,9 @@ from django.forms import BoundField
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from clients_app.heffl.contract import FIELDS
 from clients_app.models import ApprovalMode, SignupLanguage, SignupPage
 from clients_app.organisation.forms import CleanText
-from clients_app.questions.answers import label_of
+from clients_app.questions.fields import QUESTIONS, label_of
 from clients_app.signup import colours, logos
 from clients_app.signup.accept import NEVER_ASKED
 
@@ -27,7 +26,7 @@ _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _CHOOSABLE = tuple(
     spec
-    for spec in FIELDS
+    for spec in QUESTIONS
     if spec.allowed_for and not spec.required_for and spec.name not in NEVER_ASKED
 )
 """What a page can ask or leave: neither what a client needs nor what no visitor knows."""

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from clients_app import audit, privacy
-from clients_app.heffl.contract import ClientType, fields_for
+from clients_app.heffl.contract import ClientType
 from clients_app.history.export import csv_lines
 from clients_app.intake.submissions import is_correctable
 from clients_app.models import (
@@ -48,8 +48,9 @@ from clients_app.models.history import (
 )
 from clients_app.models.search import LONGEST_QUERY
 from clients_app.questions import custom_fields
-from clients_app.questions.answers import COUNTRY, in_country, label_of
+from clients_app.questions.answers import COUNTRY
 from clients_app.questions.countries import country_code
+from clients_app.questions.fields import in_country, label_of, questions_for
 from clients_app.signup.accept import LONGEST_CAMPAIGN
 from clients_app.views import wording
 from clients_app.views.access import members_only
@@ -401,7 +402,7 @@ def answers_of(submission: Submission) -> list[tuple[str, str]]:
     answers = dict(submission.answers)
     country = country_code(str(answers.get(COUNTRY) or ""))
     told = [(_("Client type"), submission.get_type_display())]
-    for spec in fields_for(ClientType(submission.type), specs):
+    for spec in questions_for(ClientType(submission.type), specs):
         if value := _shown(answers.pop(spec.name, None)):
             told.append((label_of(in_country(spec, country)), value))
     # Answers to questions that are no longer asked.

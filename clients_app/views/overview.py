@@ -12,15 +12,16 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language_bidi, ngettext
 from django.views.decorators.http import require_safe
 
-from clients_app.heffl.contract import ClientType, fields_for
+from clients_app.heffl.contract import ClientType
 from clients_app.history import overview
 from clients_app.models import Membership, Role, Source, Status, Submission
+from clients_app.questions.fields import questions_for
 from clients_app.review import decisions
 from clients_app.review.decisions import Tab
 from clients_app.views import wording
 from clients_app.views.access import members_only
 
-OF_COMPANIES = {spec.name for spec in fields_for(ClientType.COMPANY)}
+OF_COMPANIES = {spec.name for spec in questions_for(ClientType.COMPANY)}
 STEP, GAP, HEIGHT = 24, 4, 160
 
 

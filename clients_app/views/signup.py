@@ -38,6 +38,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.questions.audience import Audience
 from clients_app.questions.form import SubmissionForm
 from clients_app.signup import accept, robots
 from clients_app.signup.accept import Stage
@@ -274,7 +275,8 @@ def preview(
     spoken = language if language in page.spoken else page.default_language
     visitor = Visitor(organisation, page, spoken, framed=True)
     form = SubmissionForm(
-        organisation=organisation, public=True, without=accept.without(page)
+        organisation=organisation,
+        audience=Audience(public=True, without=accept.without(page)),
     )
     context = shell(visitor) | {
         "form": form,
@@ -291,6 +293,12 @@ def preview(
         return render(request, "signup/form.html", context)
 
 
+def _audience(visitor: Visitor) -> Audience:
+    """Return who fills in the public page: on a tablet, one visitor after the other."""
+    without = accept.without(visitor.page)
+    return Audience(public=True, shared=visitor.kiosk, without=without)
+
+
 def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     now = timezone.now()
     organisation, page = visitor.organisation, visitor.page
@@ -304,9 +312,7 @@ def _form(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     form = SubmissionForm(
         request.POST,
         organisation=organisation,
-        public=True,
-        without=accept.without(page),
-        shared=visitor.kiosk,
+        audience=_audience(visitor),
     )
     token = robots.read_token(request.POST.get("submission_token", ""), organisation)
     sent = accept.already_sent(organisation, token) if token else None
@@ -370,9 +376,7 @@ def _empty_form(visitor: Visitor, initial: dict[str, Any]) -> SubmissionForm:
     return SubmissionForm(
         organisation=visitor.organisation,
         initial=initial,
-        public=True,
-        without=accept.without(visitor.page),
-        shared=visitor.kiosk,
+        audience=_audience(visitor),
     )
 
 
@@ -492,7 +496,7 @@ def _label(submission: Submission) -> str:
     form = SubmissionForm(
         organisation=submission.organisation,
         initial={**submission.answers, "type": submission.type},
-        public=True,
+        audience=Audience(public=True),
     )
     return form.label_at(submission.problem_field)
 
@@ -516,8 +520,7 @@ def signup_correct(
     form = SubmissionForm(
         request.POST,
         organisation=visitor.organisation,
-        public=True,
-        without=accept.without(visitor.page),
+        audience=Audience(public=True, without=accept.without(visitor.page)),
     )
     if request.POST.get("action") == "switch":
         form.show_only()

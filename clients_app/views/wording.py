@@ -13,7 +13,7 @@ from django.utils.translation import ngettext, pgettext
 
 from clients_app.delivery.holds import open_holds
 from clients_app.delivery.outbox import look_alike_open
-from clients_app.heffl.contract import ClientType, fields_for
+from clients_app.heffl.contract import ClientType
 from clients_app.heffl.outcome import Verdict
 from clients_app.heffl.refusal import Known, meaning_of
 from clients_app.models import (
@@ -27,8 +27,9 @@ from clients_app.models import (
     Submission,
 )
 from clients_app.notices.banner import in_about
-from clients_app.questions import answers
+from clients_app.questions import answers, fields
 from clients_app.questions.countries import country_code
+from clients_app.questions.fields import questions_for
 
 MANY_AHEAD = 10
 COUNT_AHEAD = 3_000
@@ -201,9 +202,9 @@ def label_of(submission: Submission, name: str) -> str:
     if not name:
         return ""
     country = country_code(str(submission.answers.get(answers.COUNTRY) or ""))
-    for spec in fields_for(ClientType(submission.type)):
+    for spec in questions_for(ClientType(submission.type)):
         if spec.name == name:
-            return answers.label_of(answers.in_country(spec, country))
+            return fields.label_of(fields.in_country(spec, country))
     custom = submission.organisation.custom_fields.filter(key=name)
     return custom.values_list("label", flat=True).first() or name
 

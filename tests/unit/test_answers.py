@@ -10,16 +10,14 @@ from clients_app.heffl.contract import (
     BOTH,
     COMPANY,
     CONTACT,
-    FIELDS,
     NEITHER,
     ClientType,
     FieldKind,
-    FieldSpec,
     build_payload,
-    fields_for,
 )
 from clients_app.questions.answers import check
 from clients_app.questions.countries import ADDRESSES
+from clients_app.questions.fields import QUESTIONS, Question, questions_for
 
 COUNTRY = "billing_address__country"
 STATE = "billing_address__state"
@@ -27,7 +25,7 @@ POSTAL_CODE = "billing_address__postal_code"
 
 
 def custom(kind, *, required=False, allowed=BOTH, options=(), label="Size"):
-    return FieldSpec(
+    return Question(
         name="cf_size",
         api_path=("cf_size",),
         kind=FieldKind(kind),
@@ -73,7 +71,7 @@ FULL = {
 
 @pytest.mark.parametrize("client_type", list(ClientType))
 def test_check_reads_exactly_what_the_type_allows(client_type):
-    allowed = {spec.name for spec in fields_for(client_type)}
+    allowed = {spec.name for spec in questions_for(client_type)}
 
     result = checked({**FULL, "type": client_type.value})
 
@@ -133,7 +131,7 @@ def test_check_reports_every_fault_at_once():
 TEXTS = [
     (client_type, spec)
     for client_type in ClientType
-    for spec in fields_for(client_type)
+    for spec in questions_for(client_type)
     if spec.kind in {FieldKind.TEXT, FieldKind.LONG_TEXT}
 ]
 
@@ -156,7 +154,7 @@ def test_check_holds_every_text_to_its_length(client_type, spec):
     }
 
 
-@pytest.mark.parametrize("spec", FIELDS, ids=[spec.name for spec in FIELDS])
+@pytest.mark.parametrize("spec", QUESTIONS, ids=[spec.name for spec in QUESTIONS])
 def test_check_refuses_a_control_character_everywhere(spec):
     client_type = "company" if ClientType.COMPANY in spec.allowed_for else "contact"
     needed = {"type": client_type, "name": "Al Noor", "first_name": "Sara"}
@@ -478,7 +476,7 @@ def test_check_puts_a_label_into_words_as_it_is():
 
 
 _extra = tuple(
-    FieldSpec(
+    Question(
         name=f"cf_{kind}",
         api_path=(f"cf_{kind}",),
         kind=kind,
@@ -495,7 +493,7 @@ _typed = st.text(st.characters(), max_size=40) | st.sampled_from(
     ["AE", "Dubai", "050 123 4567", "1,200.50", "-0", "example.com", "a@example.com",
      "2026-01-31", "yes", "A", "\u200b", "٠٫٥"]
 )  # fmt: skip
-_names = [spec.name for spec in (*FIELDS, *_extra)]
+_names = [spec.name for spec in (*QUESTIONS, *_extra)]
 
 
 @settings(max_examples=300, deadline=1000)

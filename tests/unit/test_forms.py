@@ -7,16 +7,11 @@ import pytest
 from django.http import QueryDict
 from django.utils.translation import override
 
-from clients_app.heffl.contract import (
-    BOTH,
-    COMPANY,
-    CONTACT,
-    NEITHER,
-    FieldKind,
-    FieldSpec,
-)
+from clients_app.heffl.contract import BOTH, COMPANY, CONTACT, NEITHER, FieldKind
 from clients_app.models import Organisation
+from clients_app.questions.audience import Audience
 from clients_app.questions.countries import ADDRESSES
+from clients_app.questions.fields import Question
 from clients_app.questions.form import SubmissionForm
 
 NASTY = "{{ 7|add:7 }}{% now 'Y' %}<script>alert(1)</script>"
@@ -36,7 +31,7 @@ def spec(kind, name="cf_size", **changes):
         "group": "more",
         "label": "Size",
     }
-    return FieldSpec(name=name, **{**base, **changes})
+    return Question(name=name, **{**base, **changes})
 
 
 class Page(HTMLParser):
@@ -401,7 +396,9 @@ def test_page_carries_what_areas_are_called_in_other_countries(
 
 def test_page_that_asks_for_no_area_gives_the_country_nothing_to_name(uae):
     form = SubmissionForm(
-        organisation=uae, specs=(), public=True, without=("billing_address__state",)
+        organisation=uae,
+        specs=(),
+        audience=Audience(public=True, without=frozenset({"billing_address__state"})),
     )
 
     ((_, country),) = page(form).find(name="billing_address__country")

@@ -13,7 +13,6 @@ from clients_app.heffl.contract import (
     BOTH,
     CONTACT,
     FIELDS,
-    NEITHER,
     ClientPage,
     ClientType,
     FieldKind,
@@ -22,7 +21,6 @@ from clients_app.heffl.contract import (
     build_payload,
     clean_text,
     encode_payload,
-    fields_for,
     is_json_answer,
     read_created,
     read_page,
@@ -35,7 +33,7 @@ PERSON_KEYS = {"firstName", "lastName", "salutation", "phone", "email", "jobTitl
 
 
 def custom(key="cf_size", kind=FieldKind.TEXT, **changes):
-    spec = FieldSpec(key, (key,), kind, BOTH, NEITHER, "more", key)
+    spec = FieldSpec(name=key, api_path=(key,), kind=kind, allowed_for=BOTH)
     return replace(spec, **changes)
 
 
@@ -47,54 +45,6 @@ def test_fields_cover_the_contract_each_once():
         f"billingAddress.{key}"
         for key in ("country", "address", "landmark", "city", "state", "postalCode")
     }
-
-
-def test_company_form_has_its_fields_in_order():
-    names = [spec.name for spec in fields_for(ClientType.COMPANY)]
-
-    assert names == [
-        "name",
-        "website",
-        "billing_address__country",
-        "billing_address__address",
-        "billing_address__landmark",
-        "billing_address__city",
-        "billing_address__state",
-        "billing_address__postal_code",
-        "tax_number",
-        "opening_balance",
-    ]
-
-
-def test_contact_form_closes_the_details_with_the_display_name():
-    fields = fields_for(ClientType.CONTACT, [custom()])
-
-    details = [spec.name for spec in fields if spec.group == "details"]
-    assert details == [
-        "first_name",
-        "last_name",
-        "phone",
-        "email",
-        "job_title",
-        "salutation",
-        "name",
-    ]
-    assert [spec.group for spec in fields] == (
-        ["details"] * 7 + ["address"] * 6 + ["more"] * 3
-    )
-    assert fields[6].label == "Display name"
-    assert fields[-1].name == "cf_size"
-
-
-def test_fields_for_leaves_out_custom_fields_of_the_other_type():
-    only_contacts = custom(allowed_for=CONTACT)
-
-    assert only_contacts not in fields_for(ClientType.COMPANY, [only_contacts])
-    assert only_contacts in fields_for(ClientType.CONTACT, [only_contacts])
-
-
-def test_column_is_the_input_name():
-    assert [spec.column for spec in FIELDS] == [spec.name for spec in FIELDS]
 
 
 def test_payload_of_a_full_company():
