@@ -9,7 +9,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
 
-from heffl_portal.sqlite_driver import FIXED_IN
+FIXED_IN = (3, 51, 3)
+"""The first SQLite that cannot corrupt a write-ahead log when it resets it."""
 
 
 @register(Tags.database)

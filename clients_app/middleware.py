@@ -17,8 +17,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from clients_app.models import Membership
+from clients_app.request_id import request_id
 from clients_app.views import errors, strangers
-from heffl_portal.log_config import request_id
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 log = logging.getLogger("portal.web")

@@ -6,11 +6,10 @@ import json
 import logging
 import re
 import traceback
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
+from clients_app.request_id import request_id
 
 ALLOWED_EXTRAS = (
     "organisation", "submission", "attempt", "verdict", "phase", "http_status",

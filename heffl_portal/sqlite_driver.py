@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import sys
 
-FIXED_IN = (3, 51, 3)
-
 
 def install() -> None:
     """Make `import sqlite3` mean `pysqlite3`, where that is installed and newer."""

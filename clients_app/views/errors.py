@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
+from clients_app.request_id import request_id
 from clients_app.views import strangers, submissions
-from heffl_portal.log_config import request_id
 
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
