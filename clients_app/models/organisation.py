@@ -51,6 +51,10 @@ class Organisation(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def locked(self) -> Organisation:
+        """Lock the row and return it anew: two people change one organisation in turn."""
+        return Organisation.objects.select_for_update().get(pk=self.pk)
+
 
 class Membership(models.Model):
     """One person in one organisation with one role."""

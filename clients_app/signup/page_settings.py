@@ -28,7 +28,7 @@ def state_of(page: SignupPage) -> str:
 
 def _locked(organisation: Organisation) -> tuple[Organisation, SignupPage]:
     """Lock the organisation, so that two people change its page one after the other."""
-    locked = Organisation.objects.select_for_update().get(pk=organisation.pk)
+    locked = organisation.locked()
     return locked, SignupPage.of(locked)
 
 

@@ -40,14 +40,14 @@ from clients_app.models import (
     WebhookSecret,
 )
 from clients_app.notices import banner
-from clients_app.organisation import people, remote_fields
+from clients_app.organisation import api_keys, own_fields, remote_fields
+from clients_app.organisation.api_keys import KeyChange, KeyCheck, check_words
 from clients_app.organisation.forms import (
     ApiKeyForm,
     CustomFieldForm,
     ReferenceForm,
     WebhookSecretForm,
 )
-from clients_app.organisation.people import KeyChange, KeyCheck, check_words
 from clients_app.views.access import members_only
 
 
@@ -217,7 +217,7 @@ def _reference_saved(request: HttpRequest, member: Membership) -> HttpResponse:
     if not form.is_valid():
         organisation.refresh_from_db()
         return _heffl_page(request, member, ApiKeyForm(), reference_form=form)
-    people.set_reference_field(
+    own_fields.set_reference_field(
         organisation, form.cleaned_data["reference_field"], user=member.user
     )
     messages.success(request, _("The field is saved."))
@@ -230,7 +230,7 @@ def _key_saved(
     form = ApiKeyForm(request.POST)
     if not form.is_valid():
         return _heffl_page(request, member, form)
-    change = people.replace_api_key(
+    change = api_keys.replace_api_key(
         member.organisation,
         form.cleaned_data["key"],
         user=member.user,
@@ -281,11 +281,11 @@ def _key_handled(request: HttpRequest, member: Membership, action: str) -> None:
     if key is None:
         messages.warning(request, _("There is no such key any more."))
     elif action == "test":
-        check = people.verify_key(key, user=member.user)
+        check = api_keys.verify_key(key, user=member.user)
         add = messages.success if check is KeyCheck.WORKS else messages.error
         add(request, check_words(check))
     elif action == "remove":
-        people.remove_api_key(key, user=member.user)
+        api_keys.remove_api_key(key, user=member.user)
         messages.success(request, _("The key is removed."))
 
 
@@ -353,7 +353,7 @@ def _field_saved(
 ) -> HttpResponse:
     if not form.is_valid():
         return _field_page(request, member, form)
-    people.save_field(
+    own_fields.save_field(
         form.save(commit=False), user=member.user, changed=form.changed_data
     )
     messages.success(request, _("The field is saved."))
@@ -395,13 +395,13 @@ def settings_field_change(
     field = get_object_or_404(member.organisation.custom_fields, pk=pk)
     match request.POST.get("action"):
         case "up":
-            people.move_field(field, -1, user=member.user)
+            own_fields.move_field(field, -1, user=member.user)
         case "down":
-            people.move_field(field, 1, user=member.user)
+            own_fields.move_field(field, 1, user=member.user)
         case "on":
-            people.switch_field(field, True, user=member.user)
+            own_fields.switch_field(field, True, user=member.user)
         case "off":
-            people.switch_field(field, False, user=member.user)
+            own_fields.switch_field(field, False, user=member.user)
         case _:
             raise Http404
     return redirect("settings-fields", member.organisation.slug)

@@ -21,8 +21,8 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.organisation import people
-from clients_app.organisation.people import KeyCheck
+from clients_app.organisation import api_keys
+from clients_app.organisation.api_keys import KeyCheck
 from clients_app.views.organisation import settings_heffl
 from heffl_portal.log_config import JsonFormatter
 from tests.factories import OrganisationFactory, SubmissionFactory
@@ -48,7 +48,9 @@ def open_holds(reason=None):
 
 
 def test_a_key_that_works_is_stored_as_current(organisation, owner, sandbox):
-    change = people.replace_api_key(organisation, Secret(sandbox.key), user=owner.user)
+    change = api_keys.replace_api_key(
+        organisation, Secret(sandbox.key), user=owner.user
+    )
 
     key = credentials.current(organisation)
     assert change.check is KeyCheck.WORKS
@@ -63,7 +65,7 @@ def test_a_key_that_works_is_stored_as_current(organisation, owner, sandbox):
 def test_the_check_counts_against_the_keys_budget(organisation, owner, sandbox):
     now = timezone.now()
 
-    change = people.replace_api_key(
+    change = api_keys.replace_api_key(
         organisation, Secret(sandbox.key), user=owner.user, now=now
     )
 
@@ -74,7 +76,7 @@ def test_the_check_counts_against_the_keys_budget(organisation, owner, sandbox):
 def test_a_key_that_works_replaces_the_old_one_whose_ciphertext_goes(
     organisation, owner, connected, second_key
 ):
-    change = people.replace_api_key(organisation, second_key, user=owner.user)
+    change = api_keys.replace_api_key(organisation, second_key, user=owner.user)
 
     connected.refresh_from_db()
     assert connected.revoked_at
@@ -97,12 +99,12 @@ def test_a_key_that_heffl_refuses_changes_nothing(
     if rights:
         sandbox.control.add_key("Sandbox", SECOND, rights)
 
-    change = people.replace_api_key(
+    change = api_keys.replace_api_key(
         organisation, Secret(SECOND), user=owner.user, unverified=True
     )
 
     assert change.check is check
-    assert people.check_words(check) == words
+    assert api_keys.check_words(check) == words
     assert change.credential is None
     assert credentials.current(organisation) == connected
     assert ApiCredential.objects.count() == 1
@@ -117,7 +119,7 @@ def test_an_answer_that_says_nothing_about_the_key_changes_nothing(
 ):
     sandbox.control.push_fault(fault, method="GET", count=None)
 
-    change = people.replace_api_key(organisation, second_key, user=owner.user)
+    change = api_keys.replace_api_key(organisation, second_key, user=owner.user)
 
     assert change.check is KeyCheck.UNREACHABLE
     assert credentials.current(organisation) == connected
@@ -128,7 +130,7 @@ def test_while_heffl_cannot_be_reached_nothing_changes(
 ):
     settings.HEFFL_API_URL = UNREACHABLE
 
-    change = people.replace_api_key(organisation, Secret(SECOND), user=owner.user)
+    change = api_keys.replace_api_key(organisation, Secret(SECOND), user=owner.user)
 
     assert change.check is KeyCheck.UNREACHABLE
     assert change.credential is None
@@ -141,7 +143,7 @@ def test_a_key_stored_unchecked_waits_beside_the_current_one(
 ):
     settings.HEFFL_API_URL = UNREACHABLE
 
-    change = people.replace_api_key(
+    change = api_keys.replace_api_key(
         organisation, Secret(SECOND), user=owner.user, unverified=True
     )
 
@@ -157,7 +159,7 @@ def test_a_first_key_stored_unchecked_sends_nothing_until_a_check(
     settings.HEFFL_API_URL = UNREACHABLE
     now = timezone.now()
 
-    change = people.replace_api_key(
+    change = api_keys.replace_api_key(
         organisation, Secret(SECOND), user=owner.user, unverified=True, now=now
     )
 
@@ -172,14 +174,14 @@ def test_a_check_that_passes_ends_the_holds_and_wakes_the_queue(
     organisation, owner, settings, sandbox
 ):
     reachable, settings.HEFFL_API_URL = settings.HEFFL_API_URL, UNREACHABLE
-    key = people.replace_api_key(
+    key = api_keys.replace_api_key(
         organisation, Secret(sandbox.key), user=owner.user, unverified=True
     ).credential
     later = timezone.now() + timedelta(hours=1)
     waiting = SubmissionFactory(organisation=organisation, not_before=later)
     settings.HEFFL_API_URL = reachable
 
-    check = people.verify_key(key, user=owner.user)
+    check = api_keys.verify_key(key, user=owner.user)
 
     waiting.refresh_from_db()
     assert check is KeyCheck.WORKS
@@ -193,12 +195,12 @@ def test_a_check_that_passes_promotes_the_waiting_key(
     organisation, owner, connected, settings, second_key
 ):
     reachable, settings.HEFFL_API_URL = settings.HEFFL_API_URL, UNREACHABLE
-    waiting = people.replace_api_key(
+    waiting = api_keys.replace_api_key(
         organisation, second_key, user=owner.user, unverified=True
     ).credential
     settings.HEFFL_API_URL = reachable
 
-    people.verify_key(waiting, user=owner.user)
+    api_keys.verify_key(waiting, user=owner.user)
 
     connected.refresh_from_db()
     assert credentials.current(organisation) == waiting
@@ -210,7 +212,7 @@ def test_a_check_that_passes_promotes_the_waiting_key(
 def test_a_check_that_fails_leaves_both_keys(organisation, owner, connected, sandbox):
     sandbox.control.revoke_key(sandbox.key)
 
-    check = people.verify_key(connected, user=owner.user)
+    check = api_keys.verify_key(connected, user=owner.user)
 
     assert check is KeyCheck.UNKNOWN
     assert credentials.current(organisation) == connected
@@ -221,7 +223,7 @@ def test_a_check_of_a_key_that_does_not_open_asks_for_it_again(
 ):
     settings.PORTAL_KEYRING = KeyRing.parse(new_entry("other"))
 
-    assert people.verify_key(connected, user=None) is KeyCheck.UNREADABLE
+    assert api_keys.verify_key(connected, user=None) is KeyCheck.UNREADABLE
     assert sandbox.control.calls() == []
 
 
@@ -233,7 +235,7 @@ def test_a_new_key_frees_what_an_unreadable_one_held(
         fingerprint=connected.fingerprint, reason=HoldReason.KEY_UNREADABLE
     )
 
-    people.replace_api_key(organisation, Secret(sandbox.key), user=owner.user)
+    api_keys.replace_api_key(organisation, Secret(sandbox.key), user=owner.user)
 
     assert not open_holds()
 
@@ -247,7 +249,7 @@ def test_a_new_key_frees_what_backed_off_because_of_the_old_one(
         fingerprint=connected.fingerprint, reason=HoldReason.KEY_REFUSED
     )
 
-    change = people.replace_api_key(organisation, second_key, user=owner.user)
+    change = api_keys.replace_api_key(organisation, second_key, user=owner.user)
 
     waiting.refresh_from_db()
     assert waiting.not_before < later
@@ -256,7 +258,7 @@ def test_a_new_key_frees_what_backed_off_because_of_the_old_one(
 
 
 def test_a_check_that_nobody_asked_for_is_noted_as_the_workers(connected):
-    people.verify_key(connected, user=None)
+    api_keys.verify_key(connected, user=None)
 
     event = AuditEvent.objects.get(action="key.verified")
     assert (event.actor_id, event.actor_label) == (None, "worker")
@@ -267,7 +269,7 @@ def test_removing_the_key_erases_it_and_keeps_what_waits(
 ):
     SubmissionFactory(organisation=organisation)
 
-    people.remove_api_key(connected, user=owner.user)
+    api_keys.remove_api_key(connected, user=owner.user)
 
     connected.refresh_from_db()
     assert connected.ciphertext == ""
@@ -278,8 +280,8 @@ def test_removing_the_key_erases_it_and_keeps_what_waits(
 
 
 def test_removing_a_key_twice_is_noted_once(organisation, owner, connected):
-    people.remove_api_key(connected, user=owner.user)
-    people.remove_api_key(connected, user=owner.user)
+    api_keys.remove_api_key(connected, user=owner.user)
+    api_keys.remove_api_key(connected, user=owner.user)
 
     assert actions() == ["key.removed"]
 
@@ -289,7 +291,7 @@ def test_a_key_used_by_another_organisation_here_is_pointed_out(
 ):
     other = OrganisationFactory()
 
-    change = people.replace_api_key(other, Secret(sandbox.key), user=None)
+    change = api_keys.replace_api_key(other, Secret(sandbox.key), user=None)
 
     assert change.credential
     assert change.also_used_elsewhere
@@ -301,7 +303,7 @@ def test_holds_of_a_key_that_another_organisation_still_uses_stay(
     credentials.seal_new(OrganisationFactory(), credentials.reveal(connected))
     Hold.objects.create(fingerprint=connected.fingerprint, reason=HoldReason.OUTAGE)
 
-    people.remove_api_key(connected, user=owner.user)
+    api_keys.remove_api_key(connected, user=owner.user)
 
     assert open_holds(HoldReason.OUTAGE).count() == 1
 

@@ -145,7 +145,7 @@ def test_after_an_outage_everything_is_delivered_by_itself(
 
 def test_an_unverified_key_is_checked_and_then_used(organisation, sandbox, settings):
     from clients_app.crypto import Secret
-    from clients_app.organisation.people import replace_api_key
+    from clients_app.organisation.api_keys import replace_api_key
 
     url = settings.HEFFL_API_URL
     settings.HEFFL_API_URL = "http://127.0.0.1:9/api/v1"

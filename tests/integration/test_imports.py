@@ -198,11 +198,11 @@ def test_a_paused_import_sends_nothing_until_it_goes_on(
 
 
 def test_a_key_that_changes_does_not_end_a_pause(owner, organisation, connected):
-    from clients_app.organisation import people
+    from clients_app.organisation import api_keys
 
     csv_import = loaded(organisation, owner.user, GOOD)
     load.pause(csv_import, user=owner.user)
-    people.verify_key(connected, user=owner.user)
+    api_keys.verify_key(connected, user=owner.user)
 
     assert Submission.objects.filter(not_before=PAUSED_UNTIL).count() == 2
 

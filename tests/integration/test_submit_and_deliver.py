@@ -310,7 +310,7 @@ def test_without_a_key_a_client_waits_and_goes_out_when_one_is_added(
     organisation, sandbox
 ):
     from clients_app.crypto import Secret
-    from clients_app.organisation.people import replace_api_key
+    from clients_app.organisation.api_keys import replace_api_key
 
     row = entered(organisation)
     change = replace_api_key(organisation, Secret(sandbox.key), user=None)

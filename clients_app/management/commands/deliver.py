@@ -21,7 +21,7 @@ from clients_app.delivery.engine import Engine, drain_once, seldom
 from clients_app.imports import load
 from clients_app.models import ApiCredential
 from clients_app.notices import digest, incidents
-from clients_app.organisation import people, remote_fields
+from clients_app.organisation import api_keys, remote_fields
 from clients_app.signup import mail
 
 log = logging.getLogger("portal.worker")
@@ -47,7 +47,7 @@ CHORES = (
 
 def check_key(credential: ApiCredential) -> str:
     """Ask Heffl about a stored key on the worker's behalf."""
-    return str(people.verify_key(credential, user=None))
+    return str(api_keys.verify_key(credential, user=None))
 
 
 class Command(BaseCommand):

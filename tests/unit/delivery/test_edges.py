@@ -24,7 +24,7 @@ from clients_app.models import (
     RateBudget,
     Submission,
 )
-from clients_app.organisation import people
+from clients_app.organisation import api_keys
 from clients_app.questions.matching import match_key
 from clients_app.review import decisions
 from clients_app.views import wording
@@ -266,9 +266,9 @@ def test_a_waiting_key_that_was_refused_is_asked_about_rarely(organisation, key)
 def test_the_answer_to_a_replaced_key_wakes_the_new_one(organisation, key, monkeypatch):
     row = company(organisation)
     taken = outbox.claim(key.fingerprint, timezone.now())
-    works = people.KeyCheck.WORKS
-    monkeypatch.setattr(people, "ask_about", lambda secret: works)
-    change = people.replace_api_key(organisation, Secret(KEY + "new"), user=None)
+    works = api_keys.KeyCheck.WORKS
+    monkeypatch.setattr(api_keys, "ask_about", lambda secret: works)
+    change = api_keys.replace_api_key(organisation, Secret(KEY + "new"), user=None)
     outbox.claim(change.credential.fingerprint, timezone.now())
 
     refused = Outcome(Verdict.KEY_REFUSED, Phase.DONE, "http_401", 401)
