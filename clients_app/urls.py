@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from clients_app.views import (
+    account,
     audit,
     balance,
     brand,
@@ -15,6 +16,7 @@ from clients_app.views import (
     metrics,
     organisation,
     overview,
+    own_fields,
     privacy,
     review,
     signup,
@@ -24,17 +26,15 @@ from clients_app.views import (
 )
 
 urlpatterns = [
-    path("", organisation.home, name="home"),
+    path("", account.home, name="home"),
     path("accounts/language/", set_language, name="set-language"),
     path(
         "accounts/preferences/",
-        organisation.account_preferences,
+        account.account_preferences,
         name="account-preferences",
     ),
-    path(
-        "accounts/shortcuts/", organisation.account_shortcuts, name="account-shortcuts"
-    ),
-    path("accounts/stay/", organisation.account_stay, name="account-stay"),
+    path("accounts/shortcuts/", account.account_shortcuts, name="account-shortcuts"),
+    path("accounts/stay/", account.account_stay, name="account-stay"),
     path("healthz", health.health_alive, name="health-alive"),
     path("readyz", health.health_ready, name="health-ready"),
     path("metrics", metrics.metrics_text, name="metrics"),
@@ -126,27 +126,27 @@ urlpatterns = [
     path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
     path(
         "o/<slug:slug>/settings/fields/",
-        organisation.settings_fields,
+        own_fields.settings_fields,
         name="settings-fields",
     ),
     path(
         "o/<slug:slug>/settings/fields/new/",
-        organisation.settings_field_new,
+        own_fields.settings_field_new,
         name="settings-field-new",
     ),
     path(
         "o/<slug:slug>/settings/fields/read/",
-        organisation.settings_fields_read,
+        own_fields.settings_fields_read,
         name="settings-fields-read",
     ),
     path(
         "o/<slug:slug>/settings/fields/<int:pk>/",
-        organisation.settings_field_edit,
+        own_fields.settings_field_edit,
         name="settings-field-edit",
     ),
     path(
         "o/<slug:slug>/settings/fields/<int:pk>/change/",
-        organisation.settings_field_change,
+        own_fields.settings_field_change,
         name="settings-field-change",
     ),
     path(

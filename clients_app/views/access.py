@@ -9,11 +9,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from clients_app import audit
 from clients_app.models import Membership, Role
@@ -66,3 +71,34 @@ def members_only(
         return login_required(wrapper)
 
     return decorate
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]
+def _signed_in_just_now(request: HttpRequest) -> None:
+    """Do nothing, if the person has proved within five minutes who they are."""
+
+
+def proved_lately(
+    view: Callable[..., HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Ask for the password first, unless that was less than five minutes ago.
+
+    A form sent too late is not kept meanwhile, as allauth would: it holds an API key,
+    and what allauth keeps lies in the session table in clear.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            _signed_in_just_now(request)
+        except ReauthenticationRequired:
+            if request.method != "POST":
+                raise
+            messages.warning(
+                request,
+                _("Confirm that it is you, then do it again. Nothing was changed."),
+            )
+            return redirect(request.path)
+        return view(request, *args, **kwargs)
+
+    return wrapper

@@ -24,8 +24,7 @@ from clients_app.organisation import members
 from clients_app.organisation.forms import InviteForm, JoinForm, RoleForm
 from clients_app.organisation.members import MemberError
 from clients_app.organisation.people import OrganisationError
-from clients_app.views.access import members_only
-from clients_app.views.organisation import proved_lately
+from clients_app.views.access import members_only, proved_lately
 
 # What the table of roles speaks of, and the page that stands for it. Which role may do it
 # is what that page's own view asks for.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -34,6 +35,15 @@ from clients_app.questions.fields import questions_for
 MANY_AHEAD = 10
 COUNT_AHEAD = 3_000
 SOON = 5.0
+
+
+def ago(moment: datetime | None) -> str:
+    """Return how long ago something was, in words for people; "" for never."""
+    if moment is None:
+        return ""
+    if timezone.now() - moment < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(moment, depth=1)}
 
 
 @dataclass(frozen=True)

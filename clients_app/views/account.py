@@ -1,0 +1,67 @@
+"""What is a person's own: the start page, preferences, and staying signed in."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import (
+    require_POST,
+    require_safe,
+)
+
+from clients_app.models import (
+    Membership,
+    User,
+)
+
+
+def _person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Lead to the one organisation's new-client page, or list the organisations."""
+    memberships = list(
+        Membership.objects.filter(user=_person(request), suspended_at__isnull=True)
+        .select_related("organisation")
+        .order_by("organisation__name")
+    )
+    if len(memberships) == 1:
+        return redirect("submission-create", memberships[0].organisation.slug)
+    return render(request, "organisation/home.html", {"memberships": memberships})
+
+
+@require_safe
+@login_required
+def account_preferences(request: HttpRequest) -> HttpResponse:
+    """Show what a person can set for themselves, and the way to each page."""
+    return render(request, "account/preferences.html", {"person": _person(request)})
+
+
+@require_POST
+@login_required
+def account_stay(request: HttpRequest) -> HttpResponse:
+    """Begin the time anew after which an unused sign-in runs out; answer its seconds."""
+    request.session.modified = True
+    return JsonResponse({"seconds": request.session.get_expiry_age()})
+
+
+@require_POST
+@login_required
+def account_shortcuts(request: HttpRequest) -> HttpResponse:
+    """Switch the single-letter keys of the person who asks off or on."""
+    person = _person(request)
+    User.objects.filter(pk=person.pk).update(shortcuts=not person.shortcuts)
+    target = request.POST.get("next", "")
+    own = url_has_allowed_host_and_scheme(
+        target, {request.get_host()}, require_https=request.is_secure()
+    )
+    return redirect(target if own else resolve_url(reverse("account-preferences")))
