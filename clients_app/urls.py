@@ -9,12 +9,12 @@ from clients_app.views import (
     balance,
     brand,
     health,
+    heffl_settings,
     history,
     imports,
     matches,
     members,
     metrics,
-    organisation,
     overview,
     own_fields,
     privacy,
@@ -123,7 +123,7 @@ urlpatterns = [
         imports.import_failed,
         name="import-failed",
     ),
-    path("o/<slug:slug>/settings/", organisation.settings, name="settings"),
+    path("o/<slug:slug>/settings/", heffl_settings.settings, name="settings"),
     path(
         "o/<slug:slug>/settings/fields/",
         own_fields.settings_fields,
@@ -156,7 +156,7 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/settings/heffl/",
-        organisation.settings_heffl,
+        heffl_settings.settings_heffl,
         name="settings-heffl",
     ),
     path(

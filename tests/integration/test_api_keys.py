@@ -23,7 +23,7 @@ from clients_app.models import (
 )
 from clients_app.organisation import api_keys
 from clients_app.organisation.api_keys import KeyCheck
-from clients_app.views.organisation import settings_heffl
+from clients_app.views.heffl_settings import settings_heffl
 from heffl_portal.log_config import JsonFormatter
 from tests.factories import OrganisationFactory, SubmissionFactory
 
