@@ -6,17 +6,15 @@ everybody else. Only more than a network may send is refused, before anything is
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from django.db import transaction
 from django.utils import timezone
 
-from clients_app.heffl.contract import Answer, ClientType, FieldKind
+from clients_app.heffl.contract import Answer, FieldKind
 from clients_app.intake import submissions
 from clients_app.models import (
     ApprovalMode,
@@ -30,13 +28,10 @@ from clients_app.models import (
     Submission,
 )
 from clients_app.questions import custom_fields
-from clients_app.questions.fields import questions_for
 from clients_app.questions.text import UnusableText, clean_text
 from clients_app.signup import robots
 from clients_app.signup.robots import FormToken
 
-NEVER_ASKED = frozenset({"opening_balance"})
-"""What an organisation knows and a visitor does not."""
 LIKE_A_ROBOT = frozenset({HeldFor.TRAP, HeldFor.TOO_FAST, HeldFor.UNVERIFIED})
 """Held in every mode: these are not what people with a browser do."""
 LONGEST_CAMPAIGN = 60
@@ -64,16 +59,6 @@ class Visit:
     """Where receipts are shown, ending with a slash: what a mail leads to."""
     kiosk: str = ""
     """The key of the organisation's own tablet, if it came from there: checked before."""
-
-
-def without(page: SignupPage) -> frozenset[str]:
-    """Return the fields that a public page does not ask, unless a client needs them."""
-    inner = page.organisation.custom_fields.filter(is_public=False)
-    return (
-        NEVER_ASKED
-        | {*map(str, page.hidden_fields)}
-        | {*inner.values_list("key", flat=True)}
-    )
 
 
 def campaign_of(text: str) -> str:
@@ -115,7 +100,7 @@ def accept(
     if any(robots.is_full(*each, now) for each in limits):
         raise TooMany
     receipt = secrets.token_hex(16)
-    address = address_in(organisation, answers)
+    address = reply_address(organisation, answers)
     try:
         with transaction.atomic():
             many = False
@@ -166,7 +151,7 @@ def _reasons(
         HeldFor.TOO_FAST: visit.token.age(now) < robots.FASTEST,
         HeldFor.UNVERIFIED: not visit.proved,
         HeldFor.MANY: many,
-        HeldFor.LINKS: _has_links(answers),
+        HeldFor.LINKS: has_links(answers),
     }
     reasons = [reason for reason, holds in found.items() if holds]
     match organisation.signup_mode:
@@ -177,7 +162,8 @@ def _reasons(
     return [str(reason) for reason in (HeldFor.ALL, *reasons)]
 
 
-def _has_links(answers: Mapping[str, Answer]) -> bool:
+def has_links(answers: Mapping[str, Answer]) -> bool:
+    """Say whether an answer holds a link where nobody asked for one."""
     # An organisation's own questions may ask for a link.
     return robots.has_links(
         answer
@@ -196,7 +182,7 @@ def _note_mail(submission: Submission, visit: Visit, now: datetime) -> None:
     )
 
 
-def address_in(organisation: Organisation, answers: Mapping[str, Answer]) -> str:
+def reply_address(organisation: Organisation, answers: Mapping[str, Answer]) -> str:
     """Return the address a visitor left, in any question that asks for one, or ""."""
     if address := answers.get("email"):
         return str(address)
@@ -204,93 +190,3 @@ def address_in(organisation: Organisation, answers: Mapping[str, Answer]) -> str
         if spec.kind is FieldKind.EMAIL and answers.get(spec.name):
             return str(answers[spec.name])
     return ""
-
-
-class Stage(StrEnum):
-    """How far a signup is, as far as its visitor is concerned."""
-
-    RECEIVED = "received"
-    CHECKED = "checked"
-    CORRECT = "correct"
-    CLIENT = "client"
-    REFUSED = "refused"
-
-
-def stage_of(submission: Submission) -> Stage:
-    """Return what to tell the visitor. It never says that somebody else is a client."""
-    match submission.status:
-        case Status.CREATED:
-            return Stage.CLIENT
-        case Status.DROPPED if submission.duplicate_of_id:
-            return Stage.CLIENT  # they are: a person found them under another entry
-        case Status.REJECTED | Status.DROPPED:
-            return Stage.REFUSED
-        case Status.NEEDS_FIX if field_to_correct(submission):
-            return Stage.CORRECT
-        case Status.PENDING | Status.REVIEW | Status.NEEDS_FIX:
-            return Stage.CHECKED
-    return Stage.RECEIVED
-
-
-def field_to_correct(submission: Submission) -> str:
-    """Return the input name of what a visitor can put right; "" when it is not for them.
-
-    That something like it exists already is for the organisation to look at: to say so
-    would say that somebody is a client.
-    """
-    name = submission.problem_field
-    if submission.status != Status.NEEDS_FIX or not name or _is_taken(submission):
-        return ""
-    organisation = submission.organisation
-    needed = {
-        spec.name
-        for spec in questions_for(
-            ClientType(submission.type), custom_fields.specs_for(organisation)
-        )
-        if submission.type in spec.required_for
-    }
-    hidden = without(SignupPage.of(organisation)) - needed
-    return "" if name in hidden else name
-
-
-_TAKEN = re.compile(
-    r"exist|already|duplicat|taken|unique|in use|conflict|موجود|مكرر|مستخدم",
-    re.IGNORECASE,
-)
-
-
-def _is_taken(submission: Submission) -> bool:
-    return submission.problem == "conflict" or bool(_TAKEN.search(submission.message))
-
-
-def correct(
-    submission: Submission,
-    *,
-    client_type: str,
-    answers: Mapping[str, Answer],
-    now: datetime | None = None,
-) -> bool:
-    """Store what a visitor put right and send it again, or hold it as a new one would be.
-
-    What the public page does not ask stays as it was. Returns False, changing nothing,
-    when there is nothing to correct any more.
-    """
-    if not field_to_correct(submission):
-        return False
-    page = SignupPage.of(submission.organisation)
-    hidden = without(page) if client_type == submission.type else frozenset()
-    kept = {name: one for name, one in submission.answers.items() if name in hidden}
-    mode = submission.organisation.signup_mode
-    reasons = []
-    if mode == ApprovalMode.HOLD:
-        reasons.append(str(HeldFor.ALL))
-    if mode != ApprovalMode.SEND and _has_links(answers):
-        reasons.append(str(HeldFor.LINKS))
-    return submissions.revise(
-        submission=submission,
-        client_type=client_type,
-        answers={**kept, **answers},
-        user=None,
-        held_for=reasons,
-        now=now,
-    )

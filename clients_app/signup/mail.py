@@ -23,7 +23,8 @@ from django.utils.translation import gettext as _
 
 from clients_app.models import SignupMail, SignupPage, Status, Submission
 from clients_app.signup import robots
-from clients_app.signup.accept import Stage, address_in, stage_of
+from clients_app.signup.accept import reply_address
+from clients_app.signup.receipt import Stage, stage_of
 
 log = logging.getLogger("portal.worker")
 AT_ONCE = 20
@@ -88,7 +89,7 @@ def _tell(row: SignupMail, now: datetime) -> bool:
     if row.told and event is Stage.RECEIVED:
         _told(row, stage, row.told)
         return False
-    address = address_in(submission.organisation, submission.answers)
+    address = reply_address(submission.organisation, submission.answers)
     # One event takes room once, however often it is tried.
     if not address or (row.tries == 1 and not _has_room(address, now)):
         _told(row, stage, event)

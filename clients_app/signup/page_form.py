@@ -17,7 +17,7 @@ from clients_app.models import ApprovalMode, SignupLanguage, SignupPage
 from clients_app.organisation.forms import CleanText
 from clients_app.questions.fields import QUESTIONS, label_of
 from clients_app.signup import colours, logos
-from clients_app.signup.accept import NEVER_ASKED
+from clients_app.signup.page_settings import NEVER_ASKED
 
 MOST_ORIGINS = 20
 CLOSED = "closed"

@@ -17,6 +17,10 @@ from clients_app.questions import custom_fields
 NAMES_OF_QUESTIONS = {"hidden_fields", "public_fields"}
 
 
+NEVER_ASKED = frozenset({"opening_balance"})
+"""What an organisation knows and a visitor does not."""
+
+
 class ChangedMeanwhile(Exception):
     """Somebody else saved the page after this person had opened it. Nothing was changed."""
 
@@ -30,6 +34,16 @@ def _locked(organisation: Organisation) -> tuple[Organisation, SignupPage]:
     """Lock the organisation, so that two people change its page one after the other."""
     locked = organisation.locked()
     return locked, SignupPage.of(locked)
+
+
+def not_asked(page: SignupPage) -> frozenset[str]:
+    """Return the fields that a public page does not ask, unless a client needs them."""
+    inner = page.organisation.custom_fields.filter(is_public=False)
+    return (
+        NEVER_ASKED
+        | {*map(str, page.hidden_fields)}
+        | {*inner.values_list("key", flat=True)}
+    )
 
 
 @transaction.atomic

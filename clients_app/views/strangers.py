@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from clients_app.models import SignupLanguage
 from clients_app.request_id import request_id
-from clients_app.views import signup
+from clients_app.views import visitors
 
 PUBLIC = "/s/"
 KIOSK, EMBED = "signup-kiosk", "signup-embed"
@@ -36,7 +36,7 @@ def fault(request: HttpRequest, status: int) -> HttpResponse:
     What was typed can be sent again with one press where the fault is ours; its token
     makes it count once. A tablet that many people use keeps nothing.
     """
-    visitor = signup.visitor_of(request)
+    visitor = visitors.visitor_of(request)
     if visitor and status == 404 and not visitor.organisation.signup_mode:
         visitor = None  # a closed page is the same as one that never was
     language = request.GET.get("lang", "")
@@ -46,7 +46,7 @@ def fault(request: HttpRequest, status: int) -> HttpResponse:
         language = translation.get_language() or SignupLanguage.values[0]
     with translation.override(language):
         heading, words = _words(status)
-        context: dict[str, Any] = signup.shell(visitor) if visitor else {}
+        context: dict[str, Any] = visitors.shell(visitor) if visitor else {}
         context |= {
             "heading": heading,
             "words": words,
@@ -59,7 +59,7 @@ def fault(request: HttpRequest, status: int) -> HttpResponse:
     response.headers["Content-Language"] = language
     response.headers["Referrer-Policy"] = "no-referrer"
     if visitor:
-        signup.let_in_frame(response, visitor)
+        visitors.let_in_frame(response, visitor)
     return response
 
 
@@ -121,10 +121,10 @@ def _typed(request: HttpRequest) -> list[tuple[str, str]]:
     """Return what was posted from our own page, [] where it cannot or may not be kept."""
     match = request.resolver_match
     shared = match is None or str(match.view_name).startswith(KIOSK)
-    if request.method != "POST" or shared or signup.is_foreign(request):
+    if request.method != "POST" or shared or visitors.is_foreign(request):
         return []
     try:
-        signup.refuse_size(request)
+        visitors.refuse_size(request)
         posted = request.POST
     except (SuspiciousOperation, BadRequest, MultiPartParserError, OSError):
         return []

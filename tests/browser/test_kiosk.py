@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from clients_app.models import ApprovalMode, SignupPage, Submission
-from clients_app.views import signup
+from clients_app.views import kiosk
 
 SETTINGS = "/o/al-noor/settings/signup/"
 KEY = "k" * 22
@@ -60,7 +60,7 @@ def test_a_visit_leaves_nothing_behind(open_page, page_of):
     assert submission.receipt not in page.content() + page.url
     expect(page.get_by_text("this page begins anew for the next")).to_be_visible()
     assert page.evaluate("history.length") == entries
-    page.clock.run_for((signup.REST + 1) * 1000)
+    page.clock.run_for((kiosk.REST + 1) * 1000)
     page.wait_for_url(f"**{KIOSK}")
     expect(page.locator("#id_name")).to_have_value("")
     assert nothing_shows(page, "Gulf Star")
@@ -76,12 +76,12 @@ def test_a_form_that_was_left_begins_anew_after_asking(open_page, page_of):
     clock = page.locator("[data-clock]")
     expect(clock).to_be_hidden()
 
-    page.clock.run_for((signup.IDLE + 1) * 1000)
+    page.clock.run_for((kiosk.IDLE + 1) * 1000)
     expect(clock).to_be_visible()
     page.get_by_role("button", name="I am still here").click()
     expect(clock).to_be_hidden()
     assert page.input_value("#id_name") == "Somebody who left"
-    page.clock.run_for((signup.IDLE + signup.LAST_CALL + 2) * 1000)
+    page.clock.run_for((kiosk.IDLE + kiosk.LAST_CALL + 2) * 1000)
 
     expect(page.locator("#id_name")).to_have_value("")
     assert nothing_shows(page, "Somebody")
@@ -122,7 +122,7 @@ def test_without_scripts_it_works_and_begins_anew(open_page, page_of):
     send(page)
 
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
-    assert f'content="{signup.REST};url={KIOSK}"' in page.content()
+    assert f'content="{kiosk.REST};url={KIOSK}"' in page.content()
     page.get_by_role("link", name="Start again").click()
     expect(page.locator("#id_name")).to_have_value("")
 

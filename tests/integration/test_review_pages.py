@@ -14,7 +14,7 @@ from clients_app.intake import duplicates
 from clients_app.models import AuditEvent, RateBudget, Status, Submission
 from clients_app.review import decisions
 from clients_app.review.decisions import Tab
-from clients_app.signup import accept
+from clients_app.signup import receipt
 from tests.factories import OrganisationFactory, SubmissionFactory
 from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
 
@@ -306,7 +306,7 @@ def test_a_double_is_closed_as_the_client_that_exists(organisation, client):
     assert "It is this client" in page
     assert (row.status, row.duplicate_of) == (Status.DROPPED, original)
     assert "Already a client" in text(client.get(REVIEW, {"tab": "done"}))
-    assert accept.stage_of(row) is accept.Stage.CLIENT
+    assert receipt.stage_of(row) is receipt.Stage.CLIENT
 
 
 def test_nothing_else_can_be_the_original(organisation, client):
