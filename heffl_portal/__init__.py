@@ -1,3 +1,3 @@
 """The Django project around clients_app: settings, addresses, logging."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -14,7 +14,8 @@ from clients_app.request_id import request_id
 ALLOWED_EXTRAS = (
     "organisation", "submission", "attempt", "verdict", "phase", "http_status",
     "reason", "hold", "fingerprint", "route", "method", "status", "duration_ms",
-    "count", "command", "worker", "user", "action", "code", "seal",
+    "count", "command", "worker", "user", "action", "code", "seal", "role",
+    "version",
 )  # fmt: skip
 
 _MASKS = [

@@ -7,10 +7,11 @@ replaced at once. A reverse proxy with TLS stands before it in production.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from typing import Any
 
-from heffl_portal import env
+from heffl_portal import __version__, env
 from heffl_portal.log_config import logging_config
 from heffl_portal.startup import explained
 
@@ -50,3 +51,10 @@ def on_starting(server: Any) -> None:
         _ = get_resolver().url_patterns
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector need not touch it
+
+
+def when_ready(server: Any) -> None:
+    """Say once, when the port is open, that it serves and in which version."""
+    logging.getLogger("portal.web").info(
+        "started", extra={"role": "web", "version": __version__}
+    )

@@ -17,8 +17,9 @@ from clients_app.models import ApiCredential, Status, Submission
 
 @require_safe
 def health_alive(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while the process can answer at all."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    """Answer 200, "ok" and the version, while the process can answer at all."""
+    text = f"ok\nheffl-portal {settings.VERSION}\n"
+    return HttpResponse(text, content_type="text/plain")
 
 
 def _keyring_state() -> str:

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from heffl_portal import __version__
+
 pytestmark = pytest.mark.once
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 40  # seconds; a start takes three on a quiet machine
@@ -202,6 +204,22 @@ def test_run_starts_a_killed_process_again_and_stops_all_on_ctrl_c(running):
     for leader in [*before.values(), *after.values()]:
         assert group_members(leader) == []
     assert "Traceback" not in running.said
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_process_logs_once_which_version_started(running, made, role):
+    earlier = (made / "log" / f"{role}.log").stat().st_size
+
+    def started() -> list[dict[str, object]]:
+        with (running.var / "log" / f"{role}.log").open() as log:
+            log.seek(earlier)
+            entries = [json.loads(line) for line in log if line.endswith("}\n")]
+        return [entry for entry in entries if entry["message"] == "started"]
+
+    wait_until(started)
+
+    (line,) = started()
+    assert (line["role"], line["version"]) == (role, __version__)
 
 
 def test_run_keeps_what_an_earlier_one_made(running, made):

@@ -89,7 +89,14 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         engine = Engine(options["threads"], check_key, CHORES)
         engine.start()
-        log.info("worker started", extra={"count": options["threads"]})
+        log.info(
+            "started",
+            extra={
+                "role": "worker",
+                "version": settings.VERSION,
+                "count": options["threads"],
+            },
+        )
         stop.wait()
         engine.stop()
         log.info("worker stopped")
