@@ -13,7 +13,8 @@ PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak approve bench sandbox check fmt format lint types imports migrations \
-	deploy-check secrets pins requirements messages installed installed-dev
+	deploy-check secrets pins requirements messages house map \
+	installed installed-dev
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -78,6 +79,12 @@ messages: installed-dev ## bring locale/ in step with the words of code and temp
 		--add-location file --no-wrap --ignore 'benchmarks/*' --ignore 'heffl_sandbox/*' \
 		--ignore 'scripts/*' --ignore 'tests/*' --ignore 'staticfiles/*' --ignore 'var/*' --ignore '.venv/*'
 	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py compilemessages --locale ar --ignore '.venv/*'
+
+house: installed-dev ## figures of the house: rooms, files, functions, lines; ARGS="--before REV" beside another revision's
+	@exec $(PY) -m scripts.house $(ARGS)
+
+map: installed-dev ## bring the map in docs/architecture.md in step with layers and tables
+	@exec $(PY) -m scripts.house --map
 
 requirements: installed-dev ## pin requirements*.in again, with hashes
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,18 @@
+"""What weighs the pages still finds every one of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.house import pages
+
+
+@pytest.mark.once
+def test_every_page_that_is_weighed_opens_in_both_languages(db, monkeypatch):
+    monkeypatch.setattr(pages, "static_bytes", lambda address, get: 1)
+
+    weights = dict(pages.weights())
+
+    assert {name.rpartition(" ")[2] for name in weights} == {"(en)", "(ar)"}
+    assert len(weights) > 50
+    assert all(html > sent > 0 and static for html, sent, static in weights.values())
