@@ -16,7 +16,6 @@ from scripts.house.trees import BASE_DIR
 pytestmark = pytest.mark.once
 EXCEPTIONS = dict.fromkeys(
     [
-        "flat_modules",
         "rungs",
         "circles",
         "long_files",
