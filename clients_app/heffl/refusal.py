@@ -150,21 +150,35 @@ class Known(StrEnum):
     INVALID = "invalid"
 
 
+# What is not there is not there twice: this is taken out before the words below are read.
+_ABSENT = re.compile(
+    r"\b(?:do|does|did|could|can|must|may) ?n(?:o|['’])?t (?:yet |seem to )?exist"
+    r"|\bno longer exists?|\bno such\b[\w ]{0,40}?\bexists?|\bnon-?existent"
+    r"|\bnot (?:yet )?(?:existing|in use)|غير (?:موجود|مسجل|مستخدم)ة?|لا (?:يوجد|توجد)",
+    re.IGNORECASE,
+)
 # The first that fits counts: "must be at most 20 characters" is too long, not invalid.
+# In Arabic "the user" is "used" with the article, which is why that one may not stand before.
 _MEANINGS = {
-    Known.TAKEN: r"already|exists|duplicat|taken|unique|in use|conflict",
+    Known.TAKEN: r"\balready\b|\bexist(?:s|ed|ing)?\b|duplicat|\btaken\b|\bunique|\bin use\b"
+    r"|conflict|موجود|مكرر|(?<!ال)مستخدم|(?<!ال)مسجل|بالفعل",
     Known.MISSING: r"required|missing|(?:can ?not|can't|must not|should not|may not) be"
-    r" (?:blank|empty|null)|must be (?:provided|given|set)|is (?:empty|blank)",
+    r" (?:blank|empty|null)|must be (?:provided|given|set)|is (?:empty|blank)"
+    r"|مطلوب|إلزامي|(?:أن|ان) [يت]كون فارغ",
     Known.TOO_LONG: r"too long|at most|no more than|max(?:imum)?\b|exceed|longer than"
-    r"|shorter than or equal",
+    r"|shorter than or equal|طويل|[يت]تجاوز|الحد الأقصى|أكثر من",
     Known.INVALID: r"invalid|valid|must|malformed|format|not allowed|unknown"
-    r"|unsupported|expected",
+    r"|unsupported|expected|صالح|صحيح|صيغة|خاطئ|مدعوم",
 }
 
 
 def meaning_of(message: str) -> Known | None:
-    """Return what a message comes to; None for words nobody has seen before."""
+    """Return what a message comes to, in English or Arabic; None for words never seen.
+
+    That something "does not exist" is a mistake in it, not that it is taken.
+    """
+    text = _ABSENT.sub(" invalid ", message)
     for known, words in _MEANINGS.items():
-        if re.search(words, message, re.IGNORECASE):
+        if re.search(words, text, re.IGNORECASE):
             return known
     return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
 from clients_app.heffl.contract import Answer, ClientType
+from clients_app.heffl.refusal import Known
 from clients_app.intake import submissions
+from clients_app.intake.refusals import meaning_of_refusal
 from clients_app.models import (
     ApprovalMode,
     HeldFor,
@@ -55,7 +56,9 @@ def field_to_correct(submission: Submission) -> str:
     would say that somebody is a client.
     """
     name = submission.problem_field
-    if submission.status != Status.NEEDS_FIX or not name or _is_taken(submission):
+    if submission.status != Status.NEEDS_FIX or not name:
+        return ""
+    if meaning_of_refusal(submission) is Known.TAKEN:
         return ""
     organisation = submission.organisation
     needed = {
@@ -67,16 +70,6 @@ def field_to_correct(submission: Submission) -> str:
     }
     hidden = not_asked(SignupPage.of(organisation)) - needed
     return "" if name in hidden else name
-
-
-_TAKEN = re.compile(
-    r"exist|already|duplicat|taken|unique|in use|conflict|موجود|مكرر|مستخدم",
-    re.IGNORECASE,
-)
-
-
-def _is_taken(submission: Submission) -> bool:
-    return submission.problem == "conflict" or bool(_TAKEN.search(submission.message))
 
 
 def correct(

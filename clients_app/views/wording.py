@@ -16,7 +16,8 @@ from clients_app.delivery.holds import open_holds
 from clients_app.delivery.outbox import look_alike_open
 from clients_app.heffl.contract import ClientType
 from clients_app.heffl.outcome import Verdict
-from clients_app.heffl.refusal import Known, meaning_of
+from clients_app.heffl.refusal import Known
+from clients_app.intake.refusals import meaning_of_refusal
 from clients_app.models import (
     ApiCredential,
     DeliveryAttempt,
@@ -194,7 +195,7 @@ def plain_refusal(submission: Submission) -> str:
         Known.TOO_LONG: _("Heffl takes only a shorter text for {field}."),
         Known.INVALID: _("Heffl cannot read {field} as it stands."),
     }
-    meaning = meaning_of(submission.message)
+    meaning = meaning_of_refusal(submission)
     return known[meaning].format(field=field) if meaning else ""
 
 

@@ -143,6 +143,26 @@ def test_approving_leads_to_the_next_and_says_so(
     assert first.display_name in text(client.get(REVIEW, {"tab": "done"}))
 
 
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        ({"message": "البريد الإلكتروني موجود بالفعل"}, "have this client already"),
+        ({"message": "This email already exists"}, "have this client already"),
+        ({"problem": "conflict"}, "have this client already"),
+        ({"message": "The domain does not exist"}, "cannot read Email as it stands"),
+        ({"message": "نطاق البريد غير موجود"}, "cannot read Email as it stands"),
+    ],
+)
+def test_a_reviewer_reads_what_a_refusal_means(organisation, client, refusal, told):
+    row = made(
+        organisation, Status.NEEDS_FIX, type="contact", problem_field="email", **refusal
+    )
+
+    page = text(client.get(f"{REVIEW}{row.uuid}/"))
+
+    assert told in page
+
+
 def test_bulk_counts_what_happened(organisation, client, owner):
     rows = [made(organisation, Status.PENDING) for _ in range(4)]
     marks = [mark(row) for row in rows]

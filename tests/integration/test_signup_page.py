@@ -422,6 +422,16 @@ def test_an_address_fills_in_harmless_fields_only(visitor, organisation):
         ),
         (
             Status.NEEDS_FIX,
+            {"problem_field": "name", "message": "الاسم موجود بالفعل"},
+            "is checking them",
+        ),
+        (
+            Status.NEEDS_FIX,
+            {"problem_field": "name", "message": "This name does not exist there"},
+            "Company name",
+        ),
+        (
+            Status.NEEDS_FIX,
             {"problem_field": "name", "problem": "conflict"},
             "is checking them",
         ),
@@ -440,6 +450,24 @@ def test_a_receipt_says_how_far_it_is_and_nothing_of_others(
     assert words in html
     assert "CLT-" not in html
     assert more.get("message", "?!") not in html
+
+
+def test_a_domain_that_does_not_exist_is_for_the_visitor_to_correct(
+    visitor, organisation
+):
+    row = SubmissionFactory(
+        organisation=organisation, status=Status.NEEDS_FIX, type="contact",
+        answers={"first_name": "Sara", "email": "sara@gulf-str.example"},
+        receipt="ab" * 16, problem_field="email",
+        message="The domain of this email does not exist",
+    )  # fmt: skip
+
+    told = visitor.get(f"/s/al-noor/r/{row.receipt}/").content.decode()
+    form = visitor.get(f"/s/al-noor/r/{row.receipt}/correct/")
+
+    assert "Email" in told
+    assert form.status_code == 200
+    assert "sara@gulf-str.example" in form.content.decode()
 
 
 def test_the_number_shows_where_the_organisation_wants_it(visitor, organisation, page):
