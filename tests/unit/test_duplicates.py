@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from types import SimpleNamespace
-
 import pytest
-from django.apps import apps
-from django.db import connection
 
 from clients_app.intake import duplicates, submissions
 from clients_app.intake.duplicates import likely_matches, matches_of
@@ -123,18 +118,3 @@ def test_a_look_up_asks_little(organisation, sara, django_assert_max_num_queries
         found = likely_matches(organisation, "contact", "Sara Khan", **_asked())
 
     assert len(found) == 5
-
-
-def test_what_was_there_before_gets_its_marks(organisation, sara, monkeypatch):
-    for at in range(5):
-        SubmissionFactory(organisation=organisation, answers={"name": f"Old {at}"})
-    before = set(ClientKey.objects.values_list("key", "submission"))
-    migration = importlib.import_module("clients_app.migrations.0012_fill_client_keys")
-    monkeypatch.setattr(migration, "BATCH", 2)
-
-    for _ in range(2):
-        migration.fill(apps, SimpleNamespace(connection=connection))
-
-    assert set(ClientKey.objects.values_list("key", "submission")) > before
-    assert likely_matches(organisation, "company", "OLD 3 LLC")
-    assert ClientKey.objects.count() == len(before) + 5
