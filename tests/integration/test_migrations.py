@@ -1,0 +1,157 @@
+"""Eighteen migrations became two: old databases start with them, and they stand alone."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+
+from clients_app import migrations
+from clients_app.models import audit_event, search
+from clients_app.models.history import NEWEST_FIRST, Filters, page_of
+from scripts import schema
+from tests.factories import SubmissionFactory
+
+FOLDER = Path(migrations.__path__[0])
+OWN = {"clients_app", "heffl_portal", "heffl_sandbox", "scripts", "tests"}
+SQUASHED = ["0001_tables", "0002_search_and_triggers"]
+# What a database that was made before the squash says it has applied.
+BEFORE = [
+    "0001_initial",
+    "0002_cache_table",
+    "0003_search",
+    "0004_heffl_id",
+    "0005_signup_page",
+    "0006_signup_robots_and_mail",
+    "0007_search_again",
+    "0008_signup_settings",
+    "0009_webhooks_and_tallies",
+    "0010_field_readings",
+    "0011_client_keys",
+    "0012_fill_client_keys",
+    "0013_members_and_audit_chain",
+    "0014_incidents_and_digests",
+    "0015_drift_signs",
+    "0016_imports",
+    "0017_privacy",
+    "0018_limit_seen_at",
+]
+
+
+def applied():
+    rows = MigrationRecorder.Migration.objects.filter(app="clients_app")
+    return sorted(rows.values_list("name", flat=True))
+
+
+def planned():
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [(step.app_label, step.name) for step, _backwards in plan]
+
+
+def say_applied(names):
+    """Have the database say `names` where it says the two, or those that they replace."""
+    rows = MigrationRecorder.Migration.objects.filter(app="clients_app")
+    rows.filter(name__in=[*SQUASHED, *BEFORE]).delete()
+    for name in names:
+        MigrationRecorder(connection).record_applied("clients_app", name)
+
+
+def imported(source):
+    """Return the top-level packages that a module's source imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0] if not node.level else ".")
+    return found
+
+
+@pytest.mark.django_db
+def test_a_database_of_before_the_squash_starts_with_all_it_holds(client, organisation):
+    row = SubmissionFactory(organisation=organisation, display_name="Desert Rose LLC")
+    later = set(applied()) - {*SQUASHED, *BEFORE}
+    say_applied(BEFORE)
+
+    assert applied() == sorted([*BEFORE, *later])
+    assert planned() == []
+    assert client.get("/readyz").json()["migrations"] == "ok"
+    made = schema.lines(connection)
+    call_command("migrate", verbosity=0, interactive=False)
+
+    assert schema.lines(connection) == made
+    assert applied() == sorted([*BEFORE, *SQUASHED, *later])
+    assert planned() == []
+    assert client.get("/readyz").json()["status"] == "ready"
+    found = page_of(organisation, Filters(q="desert"), NEWEST_FIRST, None).rows
+    assert [each.pk for each in found] == [row.pk]
+
+
+@pytest.mark.django_db
+def test_a_database_without_the_old_names_is_not_ready(client):
+    say_applied([])
+
+    assert [("clients_app", name) for name in SQUASHED] == planned()[:2]
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["migrations"].startswith("not applied")
+
+
+@pytest.mark.once
+def test_the_two_replace_every_old_one_and_each_only_once():
+    loader = MigrationExecutor(None).loader
+    replaced = [
+        name
+        for squashed in SQUASHED
+        for _app, name in loader.get_migration("clients_app", squashed).replaces
+    ]
+
+    assert sorted(replaced) == BEFORE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_index_and_guards_made_anew_are_those_of_the_migrations():
+    migrated = schema.lines(connection)
+    with connection.schema_editor() as editor:
+        search.remove(editor)
+        audit_event.remove_guards(editor)
+    bare = schema.lines(connection)
+    with connection.schema_editor() as editor:
+        search.install(editor)
+        audit_event.install_guards(editor)
+
+    assert len(bare) < len(migrated)
+    assert schema.lines(connection) == migrated
+
+
+@pytest.mark.django_db
+def test_the_cache_finds_the_table_that_the_migrations_made(capsys):
+    call_command("createcachetable", dry_run=True, verbosity=1)
+
+    assert "already exists" in capsys.readouterr().out
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+def test_a_migration_imports_no_living_code(path):
+    assert not imported(path.read_text()) & {*OWN, "."}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from clients_app.models import search",
+        "import clients_app.crypto as crypto",
+        "def make():\n    from heffl_portal import env",
+        "from ..models import search",
+    ],
+)
+def test_an_import_of_living_code_is_seen(source):
+    assert imported(source) & {*OWN, "."}
