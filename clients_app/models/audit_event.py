@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Q
 from django.utils import timezone
 
@@ -192,22 +191,9 @@ def _drops(vendor: str) -> list[str]:
 
 
 def guard_statements(vendor: str) -> tuple[list[str], list[str]]:
-    """Return what takes the triggers away and what makes them, as SQL for one engine."""
-    return _drops(vendor), _statements(vendor)
-
-
-def install_guards(editor: BaseDatabaseSchemaEditor) -> None:
-    """Have the database refuse every change and removal of audit rows.
+    """Return what takes the triggers away and what makes them, as SQL for one engine.
 
     On SQLite a migration that rebuilds one of the tables drops its triggers: such a
-    migration calls this as its last step.
+    migration makes them again as its last step, with SQL of its own.
     """
-    drops, makes = guard_statements(editor.connection.vendor)
-    for statement in [*drops, *makes]:
-        editor.execute(statement, params=None)
-
-
-def remove_guards(editor: BaseDatabaseSchemaEditor) -> None:
-    """Take the triggers away: for a migration backwards, and for nothing else."""
-    for statement in _drops(editor.connection.vendor):
-        editor.execute(statement, params=None)
+    return _drops(vendor), _statements(vendor)
