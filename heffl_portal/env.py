@@ -34,6 +34,7 @@ GONE_SOON = {
         "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
     ),
 }
+ROLES = frozenset({"owner", "admin", "reviewer", "frontdesk"})
 HINTS = {
     "SECRET_KEY": "a long random text; `make run` makes one in var/secret_key",
     "PORTAL_KEYRING": "the key ring; docs/operations.md says how to make the first",
@@ -167,6 +168,28 @@ def _secret(env: FileAwareEnv, name: str, fallback: str) -> str:
     return str(env.str(name, default=default))
 
 
+def _roles(env: FileAwareEnv) -> list[str]:
+    named = env.list("MFA_REQUIRED_ROLES", default=["owner", "admin"])
+    return [role.strip() for role in named or [] if role.strip()]
+
+
+def _missing_or_malformed(env: FileAwareEnv) -> list[str]:
+    """Return a line for every variable that could not be read so far."""
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        by_name = cast("Mapping[str, list[str]]", error.error_messages)
+    else:
+        return []
+    lines = []
+    for name, reasons in by_name.items():
+        missing = any("not set" in reason for reason in reasons)
+        hint = f" ({HINTS[name]})" if name in HINTS else ""
+        word = "is not set" if missing else "is malformed"
+        lines.append(f"{name} {word}{hint}")
+    return lines
+
+
 def read() -> Environment:
     """Read and check the environment.
 
@@ -192,10 +215,8 @@ def read() -> Environment:
     hosts = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
     local = bool(hosts) and all(host and is_loopback(host) for host in hosts)
     https_only = env.bool("HTTPS_ONLY", default=not local)
-    roles = env.list("MFA_REQUIRED_ROLES", default=["owner", "admin"])
-    roles = [role.strip() for role in roles or [] if role.strip()]
-    unknown = set(roles) - {"owner", "admin", "reviewer", "frontdesk"}
-    if unknown:
+    roles = _roles(env)
+    if set(roles) - ROLES:
         problems.append("MFA_REQUIRED_ROLES may name owner, admin, reviewer, frontdesk")
     proxies = env.int("TRUSTED_PROXY_COUNT", default=0)
     threads = env.int("DELIVERY_THREADS", default=4)
@@ -206,15 +227,7 @@ def read() -> Environment:
         "DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}", _database
     )
     email = checked("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}", _email)
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        by_name = cast("Mapping[str, list[str]]", error.error_messages)
-        for name, reasons in by_name.items():
-            missing = any("not set" in reason for reason in reasons)
-            hint = f" ({HINTS[name]})" if name in HINTS else ""
-            word = "is not set" if missing else "is malformed"
-            problems.append(f"{name} {word}{hint}")
+    problems += _missing_or_malformed(env)
     ranges: list[tuple[str, int | None, int, int]] = [
         ("TRUSTED_PROXY_COUNT", proxies, 0, 10),
         ("DELIVERY_THREADS", threads, 2, 64),

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 
 from clients_app.models import RANK, Invitation, Membership, Role, User
 from clients_app.organisation import members
-from clients_app.organisation.forms import InviteForm, JoinForm, RoleForm
+from clients_app.organisation.member_forms import InviteForm, JoinForm, RoleForm
 from clients_app.organisation.members import MemberError
 from clients_app.organisation.people import OrganisationError
 from clients_app.views.access import members_only, proved_lately
