@@ -12,6 +12,7 @@ from clients_app.views import (
     heffl_settings,
     history,
     imports,
+    invitation,
     kiosk,
     matches,
     members,
@@ -199,7 +200,9 @@ urlpatterns = [
     path("o/<slug:slug>/audit/", audit.audit_list, name="audit-list"),
     path("o/<slug:slug>/audit/export.csv", audit.audit_export, name="audit-export"),
     path(
-        "invitation/<str:token>/", members.invitation_accept, name="invitation-accept"
+        "invitation/<str:token>/",
+        invitation.invitation_accept,
+        name="invitation-accept",
     ),
     path(
         "webhooks/heffl/<slug:slug>/", webhooks.webhook_receive, name="webhook-receive"
