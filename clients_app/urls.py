@@ -8,6 +8,7 @@ from clients_app.views import (
     audit,
     balance,
     brand,
+    correction,
     health,
     heffl_settings,
     history,
@@ -70,7 +71,7 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/edit/",
-        submissions.submission_edit,
+        correction.submission_edit,
         name="submission-edit",
     ),
     path(

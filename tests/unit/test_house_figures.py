@@ -16,7 +16,6 @@ from scripts.house.trees import BASE_DIR
 pytestmark = pytest.mark.once
 EXCEPTIONS = dict.fromkeys(
     [
-        "rungs",
         "circles",
         "long_files",
         "usual_files",
