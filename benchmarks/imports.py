@@ -34,7 +34,8 @@ from django.core.management import call_command
 from django.test import Client
 from openpyxl import Workbook
 
-from clients_app.imports import load
+from clients_app.imports import drafts, load
+from clients_app.imports.rows import dry_run
 from clients_app.models import Membership, Organisation, Role, Submission, User
 
 HEAD = [
@@ -151,9 +152,9 @@ def main() -> None:
     for kind, data in files.items():
         draft = timed(
             f"read {kind}",
-            lambda data=data: load.upload(organisation, "f", data, user=user),
+            lambda data=data: drafts.upload(organisation, "f", data, user=user),
         )
-        result = timed(f"dry run {kind}", lambda draft=draft: load.dry_run(draft))
+        result = timed(f"dry run {kind}", lambda draft=draft: dry_run(draft))
         print(f"{'':<28} {result.ready} ready; {peak() - before:.0f} MB above idle")
     quiet = told("posts alone", posts(4))
     load.start(draft, user=user)

@@ -21,7 +21,9 @@ from openpyxl import Workbook
 
 from clients_app import audit
 from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
-from clients_app.imports import load, sheets
+from clients_app.imports import drafts, load, report, sheets
+from clients_app.imports.columns import targets
+from clients_app.imports.rows import dry_run
 from clients_app.models import CsvImport, ImportState, Membership, Role, Status
 from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
@@ -55,7 +57,7 @@ def import_start(request: HttpRequest, member: Membership) -> HttpResponse:
                 raise sheets.SheetError(
                     _("The file is larger than 5 MB. Split it into smaller files.")
                 )
-            draft = load.upload(
+            draft = drafts.upload(
                 member.organisation, chosen.name or "", chosen.read(), user=member.user
             )
             return redirect("import-columns", member.organisation.slug, draft.uuid)
@@ -78,7 +80,7 @@ def import_template(
     request: HttpRequest, member: Membership, kind: str
 ) -> HttpResponse:
     """Hand out a file to fill in, with the organisation's own fields."""
-    rows = load.template_rows(member.organisation)
+    rows = report.template_rows(member.organisation)
     if kind == "xlsx":
         book = Workbook(write_only=True)
         sheet = book.create_sheet("Clients")
@@ -122,11 +124,11 @@ def import_columns(
         try:
             if action == "read":
                 encoding = request.POST.get("encoding", "")
-                load.read_again(draft, encoding, request.POST.get("delimiter", ""))
+                drafts.read_again(draft, encoding, request.POST.get("delimiter", ""))
                 return redirect("import-columns", slug, import_id)
             count = len(draft.columns)
             chosen = [request.POST.get(f"column_{at}", "") for at in range(count)]
-            wrong = load.choose_columns(
+            wrong = drafts.choose_columns(
                 draft, chosen, request.POST.get("default_type", "")
             )
             if not wrong:
@@ -140,9 +142,9 @@ def _discarded(
     request: HttpRequest, member: Membership, draft: CsvImport
 ) -> HttpResponse:
     try:
-        load.discard(draft, user=member.user)
+        drafts.discard(draft, user=member.user)
         messages.success(request, _("The file is removed. Nothing was loaded."))
-    except load.NotNow:
+    except drafts.NotNow:
         messages.warning(request, _("Somebody was faster. This is how it stands now."))
     return redirect("import-start", member.organisation.slug)
 
@@ -155,7 +157,7 @@ def _columns_page(
     wrong: list[str],
 ) -> HttpResponse:
     try:
-        table = load.table_of(draft)
+        table = drafts.table_of(draft)
     except sheets.SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", member.organisation.slug)
@@ -171,7 +173,7 @@ def _columns_page(
         "member": member,
         "draft": draft,
         "columns": columns,
-        "targets": load.targets(extra),
+        "targets": targets(extra),
         "problems": [("", words) for words in wrong],
         "encodings": [(code, _(name)) for code, name in sheets.ENCODINGS.items()],
         "delimiters": [(code, _(name)) for code, name in sheets.DELIMITERS.items()],
@@ -194,13 +196,13 @@ def import_check(
     if request.method == "POST":
         try:
             load.start(draft, user=member.user)
-        except load.NotNow:
+        except drafts.NotNow:
             messages.warning(
                 request, _("Somebody was faster. This is how it stands now.")
             )
         return redirect("import-progress", slug, import_id)
     try:
-        result = load.dry_run(draft)
+        result = dry_run(draft)
     except sheets.SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", slug)
@@ -221,7 +223,7 @@ def import_progress(
     if request.method == "POST":
         _handled(request, member, csv_import)
         return redirect("import-progress", slug, import_id)
-    found = load.progress(csv_import)
+    found = report.progress(csv_import)
     by_status = [
         (status, Status(status).label, count)
         for status, count in sorted(found.by_status.items())
@@ -262,7 +264,7 @@ def _handled(request: HttpRequest, member: Membership, csv_import: CsvImport) ->
                 messages.success(request, words.format(count=count))
             case _other:
                 pass
-    except load.NotNow:
+    except drafts.NotNow:
         messages.warning(request, _("Somebody was faster. This is how it stands now."))
 
 
@@ -282,7 +284,7 @@ def import_failed(
         )
     rows = (
         [cell if _is_phone(cell) else safe_cell(cell) for cell in row]
-        for row in load.failed_rows(csv_import)
+        for row in report.failed_rows(csv_import)
     )
     lines = (line.encode() for line in _lines(rows))
 

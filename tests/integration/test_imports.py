@@ -11,7 +11,8 @@ from django.core.management import call_command
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from clients_app.imports import load
+from clients_app.imports import drafts, load, report
+from clients_app.imports.rows import dry_run
 from clients_app.models import (
     PAUSED_UNTIL,
     AuditEvent,
@@ -36,7 +37,7 @@ GOOD = (
 
 
 def loaded(organisation, user, text):
-    draft = load.upload(organisation, "clients.csv", text.encode(), user=user)
+    draft = drafts.upload(organisation, "clients.csv", text.encode(), user=user)
     load.start(draft, user=user)
     load.store_due()
     draft.refresh_from_db()
@@ -108,8 +109,8 @@ def test_every_problem_is_shown_with_its_line(reviewer, signed_in, organisation)
 
 def test_the_same_file_twice_makes_nothing_twice(owner, organisation):
     loaded(organisation, owner.user, GOOD)
-    again = load.upload(organisation, "b.csv", GOOD.encode(), user=owner.user)
-    told = load.dry_run(again)
+    again = drafts.upload(organisation, "b.csv", GOOD.encode(), user=owner.user)
+    told = dry_run(again)
     load.start(again, user=owner.user)
     load.store_due()
     again.refresh_from_db()
@@ -133,8 +134,8 @@ def test_a_row_in_other_spelling_is_the_same_row(owner, organisation):
 
 def test_twins_in_one_file_are_told_and_loaded_once(owner, organisation):
     text = "name\nA\nA\nB\n"
-    draft = load.upload(organisation, "c.csv", text.encode(), user=owner.user)
-    told = load.dry_run(draft)
+    draft = drafts.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    told = dry_run(draft)
     load.start(draft, user=owner.user)
     load.store_due()
 
@@ -152,9 +153,9 @@ def test_two_organisations_may_load_the_same_file(owner, outsider, organisation)
 
 def test_what_does_not_apply_is_told_not_dropped_in_silence(owner, organisation):
     text = "name,email\nA LLC,a@example.com\n"
-    draft = load.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    draft = drafts.upload(organisation, "c.csv", text.encode(), user=owner.user)
 
-    assert "Email" in load.dry_run(draft).notes[0][2]
+    assert "Email" in dry_run(draft).notes[0][2]
 
 
 def test_arabic_files_speak_arabic(owner, organisation):
@@ -162,7 +163,7 @@ def test_arabic_files_speak_arabic(owner, organisation):
     text = f"النوع,الاسم الأول,الدولة,{field.label}\nجهة اتصال,مريم,الكويت,نعم\n"
     draft = loaded(organisation, owner.user, text)
 
-    assert draft.made == 1, list(load.failed_rows(draft))
+    assert draft.made == 1, list(report.failed_rows(draft))
     row = Submission.objects.get()
     assert (row.type, row.answers["cf_vip"]) == ("contact", True)
     assert row.answers["billing_address__country"] == "Kuwait"
@@ -175,7 +176,7 @@ def test_arabic_names_of_areas_are_read_by_country(owner, organisation):
     )
     draft = loaded(organisation, owner.user, text)
 
-    assert draft.made == 5, list(load.failed_rows(draft))
+    assert draft.made == 5, list(report.failed_rows(draft))
     areas = [row.answers["billing_address__state"] for row in Submission.objects.all()]
     assert sorted(areas) == ["Al Asimah", "Capital", "Dubai", "Muscat", "بافاريا"]
 
@@ -220,17 +221,17 @@ def test_cancelling_drops_what_was_never_sent_and_the_books_balance(
     assert (Status.QUEUED, "") in statuses
     assert len(statuses) == 2
     assert AuditEvent.objects.filter(action="submission.dropped").count() == 1
-    with pytest.raises(load.NotNow):
+    with pytest.raises(drafts.NotNow):
         load.resume(csv_import, user=owner.user)
     call_command("balance")
 
 
 def test_two_people_start_one_import_once(owner, organisation):
-    draft = load.upload(organisation, "c.csv", GOOD.encode(), user=owner.user)
+    draft = drafts.upload(organisation, "c.csv", GOOD.encode(), user=owner.user)
     same = CsvImport.objects.get()
     load.start(draft, user=owner.user)
 
-    with pytest.raises(load.NotNow):
+    with pytest.raises(drafts.NotNow):
         load.start(same, user=owner.user)
 
 
@@ -266,7 +267,7 @@ def test_a_worker_killed_while_loading_doubles_and_loses_nothing(
     owner, organisation, sandbox, connected
 ):
     text = "name\n" + "".join(f"Client {n}\n" for n in range(3_000))
-    draft = load.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    draft = drafts.upload(organisation, "c.csv", text.encode(), user=owner.user)
     load.start(draft, user=owner.user)
     for enough in (500, 1_500):
         worker = Worker(sandbox.base_url, HEFFL_RATE_LIMIT="1/60")
@@ -290,9 +291,9 @@ def test_the_template_loads_as_it_is(owner, organisation, signed_in):
     as_csv = client.get(f"{START}template.csv").content
     as_xlsx = client.get(f"{START}template.xlsx").content
 
-    draft = load.upload(organisation, "t.csv", as_csv, user=owner.user)
+    draft = drafts.upload(organisation, "t.csv", as_csv, user=owner.user)
 
-    assert load.dry_run(draft).ready == 2
+    assert dry_run(draft).ready == 2
     assert "cf_size" in draft.columns
     headers = next(load_workbook(io.BytesIO(as_xlsx)).active.values)
     assert list(headers) == draft.columns
@@ -300,7 +301,7 @@ def test_the_template_loads_as_it_is(owner, organisation, signed_in):
 
 def test_files_are_forgotten_in_time(owner, organisation):
     csv_import = loaded(organisation, owner.user, GOOD)
-    draft = load.upload(organisation, "d.csv", GOOD.encode(), user=owner.user)
+    draft = drafts.upload(organisation, "d.csv", GOOD.encode(), user=owner.user)
     later = timezone.now() + load.KEEP_DONE + load.KEEP_DRAFT
 
     load.tidy(later)

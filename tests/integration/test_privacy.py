@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from clients_app import privacy
-from clients_app.imports import load
+from clients_app.imports import drafts, load
 from clients_app.intake import submissions
 from clients_app.models import (
     AuditEvent,
@@ -65,7 +65,7 @@ def taken_in(organisation, user, *, status=Status.CREATED, days=0, token="token-
 
 def everywhere(organisation, user):
     """Leave the canary in every table that keeps something about a client."""
-    draft = load.upload(
+    draft = drafts.upload(
         organisation, "c.csv", f"first_name\n{CANARY}\n".encode(), user=user
     )
     load.start(draft, user=user)

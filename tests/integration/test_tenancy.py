@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from clients_app import audit, credentials
 from clients_app.crypto import Secret
-from clients_app.imports import load
+from clients_app.imports import drafts
 from clients_app.models import Invitation, Role, Status
 from tests.factories import (
     CustomFieldFactory,
@@ -202,7 +202,7 @@ def scene(db):
         heffl_id="clt_1",
         number=f"{CANARY}-1",
     )
-    draft = load.upload(
+    draft = drafts.upload(
         organisation, f"{CANARY}.csv", f"name\n{CANARY} Imported\n".encode(), user=None
     )
     member = MembershipFactory(organisation=organisation, user__name=f"{CANARY} Ann")
