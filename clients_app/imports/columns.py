@@ -20,11 +20,13 @@ from clients_app.questions.fields import QUESTIONS, Question, questions_for
 from clients_app.questions.matching import normalised
 
 TYPE = "type"
+"""The column that says what kind of client a row is."""
 REFERENCE = "portal_reference"
 """The column by which a corrected row finds the submission it corrects."""
 REASON = "problem"
+"""The last column of the file of failed rows; nobody loads it."""
 
-# What people call their columns, besides our own labels in each language and API names.
+# By our name: what people call their columns, besides our labels and Heffl's names.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     TYPE: ("client type", "customer type", "kind", "category", "نوع العميل", "النوع"),
     "name": (
@@ -74,7 +76,7 @@ _YES_NO = {"نعم": "yes", "y": "yes", "لا": "no", "n": "no"}
 
 
 def _plain(text: str) -> str:
-    """Return a column's name as it is compared: letters and digits, single blanks."""
+    """Return a name as it is compared: letters and digits, single blanks."""
     split = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     bare = re.sub(r"[\u064b-\u0652\u0640]", "", normalised(split))
     bare = bare.translate({ord("أ"): "ا", ord("إ"): "ا", ord("آ"): "ا"})
@@ -83,6 +85,7 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _known_names() -> dict[str, str]:
+    """Return what each name that people give a column means, in either language."""
     found: dict[str, str] = {}
     for language in ("en", "ar"):
         with translation.override(language):
@@ -102,6 +105,7 @@ def _known_names() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _arabic_countries() -> dict[str, str]:
+    """Return the countries, as they are stored, by their Arabic names."""
     with translation.override("ar"):
         return {_plain(_(name)): name for name in COUNTRIES.values()}
 
@@ -123,7 +127,10 @@ def targets(extra: Sequence[Question]) -> list[tuple[str, str]]:
 
 
 def guess_columns(headers: Sequence[str], extra: Sequence[Question]) -> list[str]:
-    """Return for each header what it most likely is ("" for nothing), each name once."""
+    """Return for each header what it most likely is ("" for nothing), each name once.
+
+    An organisation's own questions (`extra`) go first.
+    """
     known = dict(_known_names())
     for spec in extra:
         known[_plain(spec.name)] = spec.name
@@ -139,8 +146,11 @@ def guess_columns(headers: Sequence[str], extra: Sequence[Question]) -> list[str
     return found
 
 
-def spelled(name: str, value: str, kind: FieldKind | None) -> object:
-    """Return a cell in the form's own spelling where files have another."""
+def spelled(name: str, value: str, kind: FieldKind | None) -> str | list[str]:
+    """Return a cell as the form would post it, where files have another spelling.
+
+    `name` is what its column is; `kind` is None where that is no question of the form.
+    """
     if name == TYPE:
         return _TYPES.get(normalised(value), value)
     if kind is FieldKind.YES_NO:

@@ -22,14 +22,18 @@ from clients_app.models import CsvImport, ImportState, Organisation, User
 from clients_app.questions import custom_fields
 
 
-class NotNow(Exception):
+class WrongState(Exception):
     """The import is not in a state in which this can be done: somebody was faster."""
 
 
 def upload(
     organisation: Organisation, file_name: str, data: bytes, *, user: User | None
 ) -> CsvImport:
-    """Keep an uploaded file as a draft. Raises SheetError, and keeps nothing then."""
+    """Keep an uploaded file as a draft, with a first guess of its columns.
+
+    `file_name` is for people only: what the file is shows from `data`, all its bytes.
+    Raises SheetError, and keeps nothing then.
+    """
     kind = sheets.kind_of(data)
     draft = CsvImport(
         organisation=organisation,
@@ -55,6 +59,7 @@ def upload(
 
 
 def _guess(draft: CsvImport, table: Table) -> None:
+    """Set, unsaved, what the columns are and what a row without a type is."""
     extra = custom_fields.specs_for(draft.organisation)
     draft.columns = guess_columns(table.headers, extra)
     found = set(draft.columns)
@@ -63,7 +68,7 @@ def _guess(draft: CsvImport, table: Table) -> None:
 
 
 def table_of(draft: CsvImport) -> Table:
-    """Return an import's file as a table. Raises SheetError."""
+    """Return an import's file as a table. Raises SheetError, also when it is kept no more."""
     if draft.content is None:
         raise SheetError(_("The file is no longer kept. Choose it again."))
     data = zlib.decompress(bytes(draft.content))
@@ -79,7 +84,11 @@ def table_of(draft: CsvImport) -> Table:
 
 
 def read_again(draft: CsvImport, encoding: str, delimiter: str) -> Table:
-    """Read a CSV draft in another way and guess its columns anew. Raises SheetError."""
+    """Read a CSV draft in another way and guess its columns anew.
+
+    What is none of ENCODINGS or DELIMITERS changes nothing. Raises SheetError, and
+    stores nothing then.
+    """
     before = draft.encoding, draft.delimiter
     draft.encoding = encoding if encoding in sheets.ENCODINGS else draft.encoding
     draft.delimiter = delimiter if delimiter in sheets.DELIMITERS else draft.delimiter
@@ -97,7 +106,10 @@ def read_again(draft: CsvImport, encoding: str, delimiter: str) -> Table:
 def choose_columns(
     draft: CsvImport, columns: Sequence[str], default_type: str
 ) -> list[str]:
-    """Store what each column is. Returns what is wrong with the choice, storing nothing."""
+    """Store what each column is: a name out of targets(), or "" for what is not loaded.
+
+    Returns what is wrong with the choice, in words for people, storing nothing then.
+    """
     extra = custom_fields.specs_for(draft.organisation)
     labels = dict(targets(extra))
     chosen = [name if name in labels else "" for name in columns]
@@ -118,10 +130,10 @@ def choose_columns(
     return wrong
 
 
-def discard(draft: CsvImport, *, user: User) -> None:
-    """Remove a draft and its file. Raises NotNow once it has started."""
+def discard(draft: CsvImport) -> None:
+    """Remove a draft and its file. Raises WrongState once it has started."""
     removed, _tables = CsvImport.objects.filter(
         pk=draft.pk, state=ImportState.DRAFT
     ).delete()
     if not removed:
-        raise NotNow
+        raise WrongState

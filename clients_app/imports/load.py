@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from clients_app import audit
 from clients_app.delivery.wakeups import wake_organisation
-from clients_app.imports.drafts import NotNow, table_of
-from clients_app.imports.rows import CHUNK, AwaitingCorrection, Row, checked_rows
+from clients_app.imports.drafts import WrongState, table_of
+from clients_app.imports.rows import IN_ONE_QUERY, AwaitingCorrection, Row, checked_rows
 from clients_app.imports.sheets import Table
 from clients_app.intake.submissions import Filled, revise, submit_many
 from clients_app.models import (
@@ -38,61 +39,47 @@ AT_ONCE = 25
 PAUSE = 0.03
 """Seconds between two of those, in which a desk gets its turn with the database."""
 AT_A_STRETCH = 5.0
+"""Seconds after which one call of store_due() begins no other chunk."""
 KEEP_DRAFT = timedelta(days=1)
 KEEP_DONE = timedelta(days=14)
-
-
-def _move(
-    draft: CsvImport, state: ImportState, *before: ImportState, **columns: Any
-) -> None:
-    """Change the state; raise NotNow where it is none of `before`."""
-    mine = CsvImport.objects.filter(pk=draft.pk, state__in=before)
-    if not mine.update(state=state, **columns):
-        raise NotNow
-    draft.state = state
+"""So long a file is kept after its upload: people fetch its failed rows later."""
 
 
 def start(draft: CsvImport, *, user: User, now: datetime | None = None) -> None:
-    """Have the worker load the rows without a problem. Raises NotNow."""
+    """Have the worker load the rows without a problem. Raises WrongState."""
     now = now or timezone.now()
     with transaction.atomic():
         _move(draft, ImportState.STORING, ImportState.DRAFT, started_at=now)
-        audit.record(
-            "import.started",
-            organisation=draft.organisation,
-            actor=user,
-            about=draft,
-            detail={"rows": draft.total},
-        )
+        _record("import.started", draft, user, rows=draft.total)
 
 
-def pause(csv_import: CsvImport, *, user: User) -> None:
-    """Stop loading and sending; what is under way is finished. Raises NotNow."""
+def pause(file_import: CsvImport, *, user: User) -> None:
+    """Stop loading and sending; what is under way is finished. Raises WrongState."""
     with transaction.atomic():
         _move(
-            csv_import,
+            file_import,
             ImportState.PAUSED,
             ImportState.STORING,
             ImportState.STORED,
         )
-        _unsent(csv_import).update(not_before=PAUSED_UNTIL)
-        _note("import.paused", csv_import, user)
+        _unsent(file_import).update(not_before=PAUSED_UNTIL)
+        _record("import.paused", file_import, user)
 
 
-def resume(csv_import: CsvImport, *, user: User, now: datetime | None = None) -> None:
-    """Go on with a paused import. Raises NotNow."""
+def resume(file_import: CsvImport, *, user: User, now: datetime | None = None) -> None:
+    """Go on with a paused import, and wake the worker. Raises WrongState."""
     now = now or timezone.now()
     with transaction.atomic():
-        all_stored = csv_import.finished_at is not None
+        all_stored = file_import.finished_at is not None
         state = ImportState.STORED if all_stored else ImportState.STORING
-        _move(csv_import, state, ImportState.PAUSED)
-        _unsent(csv_import).filter(not_before=PAUSED_UNTIL).update(not_before=now)
-        _note("import.resumed", csv_import, user)
-        wake_organisation(csv_import.organisation, now, lane=Lane.IMPORT)
+        _move(file_import, state, ImportState.PAUSED)
+        _unsent(file_import).filter(not_before=PAUSED_UNTIL).update(not_before=now)
+        _record("import.resumed", file_import, user)
+        wake_organisation(file_import.organisation, now, lane=Lane.IMPORT)
 
 
-def cancel(csv_import: CsvImport, *, user: User, now: datetime | None = None) -> int:
-    """Load no more and drop what has not been sent; returns how many. Raises NotNow.
+def cancel(file_import: CsvImport, *, user: User, now: datetime | None = None) -> int:
+    """Load no more and drop what has not been sent; returns how many. Raises WrongState.
 
     A client that was sent, or may have been, goes its own way to an end: only those that
     no call was ever made for are dropped, each with its line in the audit.
@@ -100,44 +87,60 @@ def cancel(csv_import: CsvImport, *, user: User, now: datetime | None = None) ->
     now = now or timezone.now()
     with transaction.atomic():
         _move(
-            csv_import,
+            file_import,
             ImportState.CANCELLED,
             *(ImportState.STORING, ImportState.PAUSED, ImportState.STORED),
             finished_at=now,
         )
-        rows = list(_unsent(csv_import).filter(fence=0).only("id", "uuid", "type"))
-        dropped = []
-        for at in range(0, len(rows), CHUNK):
-            part = rows[at : at + CHUNK]
-            still = Submission.objects.filter(
-                pk__in=[row.pk for row in part], status=Status.QUEUED, fence=0
-            )
-            ids = set(still.select_for_update().values_list("pk", flat=True))
-            Submission.objects.filter(pk__in=ids).update(
-                status=Status.DROPPED,
-                closed_reason=_("The import was cancelled before this was sent."),
-            )
-            dropped += [row for row in part if row.pk in ids]
-        _unsent(csv_import).filter(not_before=PAUSED_UNTIL).update(not_before=now)
+        dropped = _drop_unsent(file_import)
+        _unsent(file_import).filter(not_before=PAUSED_UNTIL).update(not_before=now)
         audit.record_all(
             "submission.dropped",
-            organisation=csv_import.organisation,
+            organisation=file_import.organisation,
             actor=user,
             about=dropped,
             details=[{"import": True}] * len(dropped),
             at=now,
         )
-        _note("import.cancelled", csv_import, user, dropped=len(dropped))
+        _record("import.cancelled", file_import, user, dropped=len(dropped))
     return len(dropped)
 
 
-def _unsent(csv_import: CsvImport) -> Any:
+def _move(
+    file_import: CsvImport, state: ImportState, *before: ImportState, **columns: Any
+) -> None:
+    """Change the state and `columns` at once. Raises WrongState unless it is in `before`."""
+    mine = CsvImport.objects.filter(pk=file_import.pk, state__in=before)
+    if not mine.update(state=state, **columns):
+        raise WrongState
+    file_import.state = state
+
+
+def _drop_unsent(file_import: CsvImport) -> list[Submission]:
+    """Close what no call was ever made for; what a worker takes meanwhile stays."""
+    rows = list(_unsent(file_import).filter(fence=0).only("id", "uuid", "type"))
+    dropped = []
+    for at in range(0, len(rows), IN_ONE_QUERY):
+        part = rows[at : at + IN_ONE_QUERY]
+        still = Submission.objects.filter(
+            pk__in=[row.pk for row in part], status=Status.QUEUED, fence=0
+        )
+        ids = set(still.select_for_update().values_list("pk", flat=True))
+        Submission.objects.filter(pk__in=ids).update(
+            status=Status.DROPPED,
+            closed_reason=_("The import was cancelled before this was sent."),
+        )
+        dropped += [row for row in part if row.pk in ids]
+    return dropped
+
+
+def _unsent(file_import: CsvImport) -> QuerySet[Submission]:
     return Submission.objects.filter(
-        imported_row__csv_import=csv_import, status=Status.QUEUED
+        imported_row__csv_import=file_import, status=Status.QUEUED
     )
 
 
-def _note(action: str, about: CsvImport, user: User, **detail: int) -> None:
+def _record(action: str, about: CsvImport, user: User, **detail: int) -> None:
     audit.record(
         action,
         organisation=about.organisation,
@@ -155,41 +158,41 @@ def store_due() -> int:
     until = time.monotonic() + AT_A_STRETCH
     done = 0
     waiting = CsvImport.objects.filter(state=ImportState.STORING).order_by("id")
-    for csv_import in waiting.select_related("organisation", "created_by")[:20]:
-        table = table_of(csv_import)
-        while time.monotonic() < until and (took := _store_chunk(csv_import, table)):
+    for file_import in waiting.select_related("organisation", "created_by")[:20]:
+        table = table_of(file_import)
+        while time.monotonic() < until and (took := _store_chunk(file_import, table)):
             done += took
             time.sleep(PAUSE)
     return done
 
 
-def _store_chunk(csv_import: CsvImport, table: Table) -> int:
+def _store_chunk(file_import: CsvImport, table: Table) -> int:
     """Store the next rows, in one transaction; returns how many were done with.
 
     0 when there is nothing to do any more, or somebody else is at it.
     """
     now = timezone.now()
-    csv_import.refresh_from_db(fields=["done"])
-    at = csv_import.done
+    file_import.refresh_from_db(fields=["done"])
+    at = file_import.done
     chunk = Table(table.headers, table.rows[at : at + AT_ONCE], table.odd)
     with translation.override("en"):
-        part = list(checked_rows(csv_import, chunk))
+        part = list(checked_rows(file_import, chunk))
     try:
         with transaction.atomic():
             mine = CsvImport.objects.select_for_update().filter(
-                pk=csv_import.pk, state=ImportState.STORING, done=at
+                pk=file_import.pk, state=ImportState.STORING, done=at
             )
             fresh = mine.first()
             if fresh is None:
                 return 0
-            _store(csv_import, fresh, part, now)
+            _store(file_import, fresh, part, now)
             fresh.done += len(part)
             if fresh.done >= len(table.rows):
                 fresh.state, fresh.finished_at = ImportState.STORED, now
                 audit.record(
                     "import.loaded",
-                    organisation=csv_import.organisation,
-                    actor=csv_import.created_by,
+                    organisation=file_import.organisation,
+                    actor=file_import.created_by,
                     about=fresh,
                     detail={"made": fresh.made, "faulty": fresh.faulty},
                 )
@@ -201,32 +204,33 @@ def _store_chunk(csv_import: CsvImport, table: Table) -> int:
 
 
 def _store(
-    csv_import: CsvImport, counts: CsvImport, part: Sequence[Row], now: datetime
+    file_import: CsvImport, counts: CsvImport, part: Sequence[Row], now: datetime
 ) -> None:
+    """Store the rows of one chunk and count them in `counts`, which is not saved."""
     lines: dict[str, int] = {}
     filled: list[Filled] = []
     references = [row.reference for row in part if row.reference]
-    open_ones = AwaitingCorrection(csv_import.organisation, references)
+    awaiting = AwaitingCorrection(file_import.organisation, references)
     for row in part:
         if row.problems:
             counts.faulty += 1
         elif row.reference:
-            _correct(csv_import, counts, open_ones.get(row.reference), row, now)
+            _correct(file_import, counts, awaiting.get(row.reference), row, now)
         elif row.token in lines:
             counts.known += 1
         else:
             lines[row.token] = row.line
             filled.append(Filled(row.client_type, row.answers, row.token))
     made = submit_many(
-        organisation=csv_import.organisation,
+        organisation=file_import.organisation,
         filled=filled,
         source=Source.IMPORT,
-        user=csv_import.created_by,
+        user=file_import.created_by,
         now=now,
     )
     ImportedRow.objects.bulk_create(
         ImportedRow(
-            csv_import=csv_import, line=lines[row.submission_token], submission=row
+            csv_import=file_import, line=lines[row.submission_token], submission=row
         )
         for row in made
     )
@@ -235,21 +239,22 @@ def _store(
 
 
 def _correct(
-    csv_import: CsvImport,
+    file_import: CsvImport,
     counts: CsvImport,
     submission: Submission | None,
     row: Row,
     now: datetime,
 ) -> None:
+    """Have a refused submission say what its row says now, and queue it again."""
     if submission is None:
         counts.faulty += 1
         return
-    submission.organisation = csv_import.organisation
+    submission.organisation = file_import.organisation
     moved = revise(
         submission=submission,
         client_type=row.client_type,
         answers=row.answers,
-        user=csv_import.created_by,
+        user=file_import.created_by,
         now=now,
     )
     if not moved:
@@ -257,7 +262,7 @@ def _correct(
         return
     counts.made += 1
     ImportedRow.objects.update_or_create(
-        submission=submission, defaults={"csv_import": csv_import, "line": row.line}
+        submission=submission, defaults={"csv_import": file_import, "line": row.line}
     )
 
 

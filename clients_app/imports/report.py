@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from clients_app.imports.columns import REASON, REFERENCE, TYPE
 from clients_app.imports.drafts import table_of
-from clients_app.imports.rows import CHUNK, checked_rows
+from clients_app.imports.rows import IN_ONE_QUERY, checked_rows
 from clients_app.models import (
     PAUSED_UNTIL,
     CsvImport,
@@ -42,19 +42,25 @@ class Progress:
         return self.total - self.waiting
 
 
-def progress(csv_import: CsvImport) -> Progress:
-    """Count an import's clients by status. Two queries."""
-    rows = Submission.objects.filter(imported_row__csv_import=csv_import)
+def progress(file_import: CsvImport) -> Progress:
+    """Count an import's clients by status, and estimate when the last is sent. Two queries.
+
+    The estimate takes one place of the organisation's rate limit for each client that
+    waits, also for those of others that go first, and for each row to be loaded.
+    """
+    rows = Submission.objects.filter(imported_row__csv_import=file_import)
     pairs = rows.order_by().values_list("status").annotate(count=Count("pk"))
     by_status = {str(status): count for status, count in pairs}
     waiting = sum(
         by_status.get(status, 0)
         for status in (Status.QUEUED, Status.SENDING, Status.UNCERTAIN)
     )
-    left = max(0, csv_import.total - csv_import.done) if _is_storing(csv_import) else 0
+    left = 0
+    if file_import.state in (ImportState.STORING, ImportState.PAUSED):
+        left = max(0, file_import.total - file_import.done)
     ahead = 0
     if waiting:
-        ahead = csv_import.organisation.submissions.filter(
+        ahead = file_import.organisation.submissions.filter(
             status=Status.QUEUED, not_before__lt=PAUSED_UNTIL
         ).count()
     calls, per = settings.HEFFL_RATE_LIMIT
@@ -62,53 +68,55 @@ def progress(csv_import: CsvImport) -> Progress:
     return Progress(by_status, waiting, round(seconds) if waiting + left else 0)
 
 
-def _is_storing(csv_import: CsvImport) -> bool:
-    return csv_import.state in (ImportState.STORING, ImportState.PAUSED)
-
-
-def failed_rows(csv_import: CsvImport) -> Iterator[list[str]]:
+def failed_rows(file_import: CsvImport) -> Iterator[list[str]]:
     """Yield the rows to correct, header first: faulty ones, and those Heffl refused.
 
     Each ends with its reference (empty for a row that made no client) and the reasons.
+    Faulty ones are left out once the file is no longer kept. Raises SheetError.
     """
-    table = None
-    if csv_import.content is not None:
-        table = table_of(csv_import)
-    names = [name for name in csv_import.columns if name and name != REFERENCE]
+    names = [name for name in file_import.columns if name and name != REFERENCE]
     if TYPE not in names:
         names.insert(0, TYPE)
     yield [*names, REFERENCE, REASON]
-    places = {name: at for at, name in enumerate(csv_import.columns) if name}
-    if table:
-        for row in checked_rows(csv_import, table):
-            if not row.problems:
-                continue
-            told = "; ".join(f"{column}: {words}" for column, words in row.problems)
-            cells = [
-                row.cells[places[name]] if name in places else csv_import.default_type
-                for name in names
-            ]
-            yield [*cells, row.reference, told]
-    refused = Submission.objects.filter(
-        imported_row__csv_import=csv_import, status=Status.NEEDS_FIX
-    ).order_by("imported_row__line")
-    for submission in refused.iterator(CHUNK):
-        given = submission.answers
+    if file_import.content is not None:
+        yield from _faulty_rows(file_import, names)
+    yield from _refused_rows(file_import, names)
+
+
+def _faulty_rows(file_import: CsvImport, names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the rows that made no client, as they are in the file."""
+    places = {name: at for at, name in enumerate(file_import.columns) if name}
+    for row in checked_rows(file_import, table_of(file_import)):
+        if not row.problems:
+            continue
+        told = "; ".join(f"{column}: {words}" for column, words in row.problems)
         cells = [
-            submission.type if name == TYPE else _shown(given.get(name))
+            row.cells[places[name]] if name in places else file_import.default_type
             for name in names
         ]
+        yield [*cells, row.reference, told]
+
+
+def _refused_rows(file_import: CsvImport, names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the clients that Heffl refused, as they were stored."""
+    refused = Submission.objects.filter(
+        imported_row__csv_import=file_import, status=Status.NEEDS_FIX
+    ).order_by("imported_row__line")
+    for submission in refused.iterator(IN_ONE_QUERY):
+        said = {**submission.answers, TYPE: submission.type}
+        cells = [_as_cell(said.get(name)) for name in names]
         yield [*cells, str(submission.uuid), submission.message or submission.problem]
 
 
-def _shown(value: object) -> str:
-    if value is None:
+def _as_cell(answer: object) -> str:
+    """Return a stored answer so that spelled() and the check read the same out of it."""
+    if answer is None:
         return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    return str(value)
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    if isinstance(answer, list):
+        return "; ".join(map(str, answer))
+    return str(answer)
 
 
 def template_rows(organisation: Organisation) -> list[list[str]]:
@@ -116,12 +124,12 @@ def template_rows(organisation: Organisation) -> list[list[str]]:
     extra = custom_fields.specs_for(organisation)
     names = [TYPE, *(spec.name for spec in (*QUESTIONS, *extra))]
     company = {
-        "type": "company",
+        TYPE: "company",
         "name": "Example Trading LLC",
         "website": "example.com",
     }
     contact = {
-        "type": "contact",
+        TYPE: "contact",
         "first_name": "Mariam",
         "last_name": "Example",
         "phone": "+971501234567",

@@ -7,7 +7,7 @@ again, from whichever file, is the submission it made before. Nothing is stored 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -20,12 +20,18 @@ from clients_app.imports.columns import REFERENCE, TYPE, spelled, targets
 from clients_app.imports.drafts import table_of
 from clients_app.imports.sheets import Table
 from clients_app.models import CsvImport, Organisation, Source, Status, Submission
-from clients_app.questions import answers, custom_fields, fields
+from clients_app.questions import answers, custom_fields
 from clients_app.questions.fields import QUESTIONS, questions_for
 
-CHUNK = 100
+IN_ONE_QUERY = 100
+"""So many tokens or ids at most are named in one query."""
 SHOWN = 200
 """So many problems are shown on the page; the file of failed rows holds all of them."""
+
+# A fault may carry the name of the second question of a pair; columns have the first.
+_INPUT_NAMES = {
+    question: name for name, pair in answers.TWINS.items() for question in pair
+}
 
 
 @dataclass(slots=True)
@@ -43,58 +49,90 @@ class Row:
 
 
 def checked_rows(draft: CsvImport, table: Table) -> Iterator[Row]:
-    """Check every row as the form would: answers.check(), after spellings of files."""
-    organisation = draft.organisation
-    extra = custom_fields.specs_for(organisation)
-    labels = dict(targets(extra))
-    kinds = {spec.name: spec.kind for spec in (*QUESTIONS, *extra)}
-    allowed = {
-        client_type.value: {spec.name for spec in questions_for(client_type, extra)}
-        for client_type in ClientType
-    }
-    places = [(at, name) for at, name in enumerate(draft.columns) if name]
+    """Check every row as the form would: answers.check(), after spellings of files.
+
+    One query, at the first row. Words are in the language that is active then.
+    """
+    check = _RowCheck(draft, table)
     for line, cells in table.rows:
-        row = Row(line, cells)
-        posted: dict[str, object] = {TYPE: draft.default_type}
-        for at, name in places:
-            value = cells[at] if at < len(cells) else ""
-            if value:
-                posted[name] = spelled(name, value, kinds.get(name))
-        odd = table.odd.get(line, {})
-        for at, words in odd.items():
-            used = at >= len(draft.columns) or draft.columns[at]
-            if used:
-                header = table.headers[at] if at < len(table.headers) else ""
-                row.problems.append((header, words))
-        row.reference = str(posted.pop(REFERENCE, "")).strip()
-        found = answers.check(posted, region=organisation.country, extra=extra)
-        row.client_type = found.client_type.value
-        row.answers = found.answers
-        bad = {table.headers[at] for at in odd if at < len(table.headers)}
-        for question, words in found.faults.items():
-            name = {"display_name": "name", "emirate": fields.STATE}.get(
-                question, question
-            )
-            if name in draft.columns:
-                column = table.headers[draft.columns.index(name)]
-            else:
-                column = labels.get(name, name)
-            if column not in bad:
-                row.problems.append((column, words))
-        left_out = [
-            labels[name]
-            for name in posted
-            if name != TYPE and name not in allowed[row.client_type]
-        ]
-        if left_out and not row.problems:
-            row.notes.append(
-                _("Left out, it does not apply to this type: {labels}").format(
-                    labels=", ".join(left_out)
-                )
-            )
+        yield check.row(line, cells)
+
+
+class _RowCheck:
+    """The check of one file's rows; holds what is the same for all of them."""
+
+    def __init__(self, draft: CsvImport, table: Table) -> None:
+        self._organisation = draft.organisation
+        self._default_type = draft.default_type
+        self._columns: list[str] = draft.columns
+        self._table = table
+        self._extra = custom_fields.specs_for(draft.organisation)
+        self._labels = dict(targets(self._extra))
+        self._kinds = {spec.name: spec.kind for spec in (*QUESTIONS, *self._extra)}
+        self._allowed = {
+            client_type: {spec.name for spec in questions_for(client_type, self._extra)}
+            for client_type in ClientType
+        }
+
+    def row(self, line: int, cells: list[str]) -> Row:
+        """Check one row: its cells as such, then what they say together."""
+        posted = self._posted(cells)
+        reference = str(posted.pop(REFERENCE, "")).strip()
+        found = answers.check(
+            posted, region=self._organisation.country, extra=self._extra
+        )
+        row = Row(line, cells, found.client_type.value, found.answers)
+        row.reference = reference
+        row.problems = [*self._odd_cells(line), *self._faults(line, found.faults)]
         if not row.problems:
-            row.token = token_of(organisation, row.client_type, row.answers)
-        yield row
+            row.notes = self._left_out(posted, found.client_type)
+            row.token = token_of(self._organisation, row.client_type, row.answers)
+        return row
+
+    def _posted(self, cells: Sequence[str]) -> dict[str, object]:
+        """Return what a form with these answers would post."""
+        posted: dict[str, object] = {TYPE: self._default_type}
+        for name, value in zip(self._columns, cells, strict=False):
+            if name and value:
+                posted[name] = spelled(name, value, self._kinds.get(name))
+        return posted
+
+    def _odd_cells(self, line: int) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with cells as such, in columns that are loaded."""
+        for at, words in self._table.odd.get(line, {}).items():
+            if at >= len(self._columns) or self._columns[at]:
+                yield self._header(at), words
+
+    def _faults(
+        self, line: int, faults: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the faults by column; a cell that is wrong as such has been told of."""
+        told = {self._header(at) for at in self._table.odd.get(line, {})}
+        for question, words in faults.items():
+            name = _INPUT_NAMES.get(question, question)
+            if name in self._columns:
+                column = self._table.headers[self._columns.index(name)]
+            else:
+                column = self._labels.get(name, name)
+            if column not in told:
+                yield column, words
+
+    def _left_out(self, posted: Iterable[str], client_type: ClientType) -> list[str]:
+        """Return a note on the answers that this type of client has no question for."""
+        labels = [
+            self._labels[name]
+            for name in posted
+            if name != TYPE and name not in self._allowed[client_type]
+        ]
+        if not labels:
+            return []
+        words = _("Left out, it does not apply to this type: {labels}")
+        return [words.format(labels=", ".join(labels))]
+
+    def _header(self, at: int) -> str:
+        """Return the name of a column as the file has it, "" beyond the last."""
+        headers = self._table.headers
+        return headers[at] if at < len(headers) else ""
 
 
 def token_of(
@@ -123,58 +161,69 @@ class DryRun:
     more_problems: int = 0
     loaded_before: datetime | None = None
 
+    def add_problems(self, row: Row) -> None:
+        """Keep why a row cannot be loaded; beyond SHOWN of them only count."""
+        room = max(0, SHOWN - len(self.problems))
+        told = [(row.line, column, words) for column, words in row.problems]
+        self.problems += told[:room]
+        self.more_problems += len(told[room:])
+
+    def add_note(self, line: int, words: str) -> None:
+        """Keep a note on a line that will be loaded; beyond SHOWN of them forget it."""
+        if len(self.notes) < SHOWN:
+            self.notes.append((line, "", words))
+
 
 def dry_run(draft: CsvImport) -> DryRun:
     """Check a whole file without storing anything. Raises SheetError."""
     table = table_of(draft)
-    result = DryRun(total=len(table.rows), empty_rows=table.empty_rows)
-    earlier = CsvImport.objects.filter(
-        organisation=draft.organisation, sha256=draft.sha256, started_at__isnull=False
-    ).exclude(pk=draft.pk)
-    result.loaded_before = (
-        earlier.order_by("-started_at").values_list("started_at", flat=True).first()
+    result = DryRun(
+        total=len(table.rows),
+        empty_rows=table.empty_rows,
+        loaded_before=_loaded_before(draft),
     )
-    first: dict[str, int] = {}
+    first: dict[str, int] = {}  # the line in which a token stands first
     references = AwaitingCorrection(draft.organisation)
     for row in checked_rows(draft, table):
         if row.reference and (words := references.trouble(row.reference)):
             row.problems.append((_("Portal reference"), words))
         if row.problems:
             result.faulty += 1
-            for column, words in row.problems:
-                if len(result.problems) < SHOWN:
-                    result.problems.append((row.line, column, words))
-                else:
-                    result.more_problems += 1
+            result.add_problems(row)
             continue
-        if len(result.notes) < SHOWN:
-            result.notes += [(row.line, "", words) for words in row.notes]
+        for words in row.notes:
+            result.add_note(row.line, words)
         if row.reference:
             result.corrections += 1
         elif row.token in first:
             result.twins += 1
-            if len(result.notes) < SHOWN:
-                words = _("Says the same as line {line} and is loaded once.")
-                note = words.format(line=first[row.token])
-                result.notes.append((row.line, "", note))
+            words = _("Says the same as line {line} and is loaded once.")
+            result.add_note(row.line, words.format(line=first[row.token]))
         else:
             first[row.token] = row.line
-    used = _used(draft.organisation, list(first))
-    result.known = len(used)
-    for token in sorted(used, key=first.__getitem__):
-        if len(result.notes) < SHOWN:
-            words = _("Was loaded before and is not loaded again.")
-            result.notes.append((first[token], "", words))
+    known = _known_tokens(draft.organisation, list(first))
+    for token in sorted(known, key=first.__getitem__):
+        result.add_note(first[token], _("Was loaded before and is not loaded again."))
     result.notes.sort()
-    result.ready = len(first) - len(used) + result.corrections
+    result.known = len(known)
+    result.ready = len(first) - len(known) + result.corrections
     return result
 
 
-def _used(organisation: Organisation, tokens: list[str]) -> set[str]:
+def _loaded_before(draft: CsvImport) -> datetime | None:
+    """Return when this very file, byte for byte, was last loaded."""
+    earlier = CsvImport.objects.filter(
+        organisation=draft.organisation, sha256=draft.sha256, started_at__isnull=False
+    ).exclude(pk=draft.pk)
+    started = earlier.order_by("-started_at").values_list("started_at", flat=True)
+    return started.first()
+
+
+def _known_tokens(organisation: Organisation, tokens: list[str]) -> set[str]:
     found: set[str] = set()
-    for at in range(0, len(tokens), CHUNK):
+    for at in range(0, len(tokens), IN_ONE_QUERY):
         rows = organisation.submissions.filter(
-            submission_token__in=tokens[at : at + CHUNK]
+            submission_token__in=tokens[at : at + IN_ONE_QUERY]
         )
         found.update(rows.values_list("submission_token", flat=True))
     return found

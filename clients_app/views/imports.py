@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,13 +22,14 @@ from clients_app import audit
 from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
 from clients_app.imports import drafts, load, report, sheets
 from clients_app.imports.columns import targets
+from clients_app.imports.drafts import WrongState
 from clients_app.imports.rows import dry_run
+from clients_app.imports.sheets import SheetError
 from clients_app.models import CsvImport, ImportState, Membership, Role, Status
 from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
 
 LISTED = 20
-PREVIEWED = 5
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -52,16 +52,16 @@ def import_start(request: HttpRequest, member: Membership) -> HttpResponse:
         chosen = request.FILES.get("file")
         try:
             if chosen is None:
-                raise sheets.SheetError(_("Choose a file."))
+                raise SheetError(_("Choose a file."))
             if (chosen.size or 0) > sheets.MAX_BYTES:
-                raise sheets.SheetError(
+                raise SheetError(
                     _("The file is larger than 5 MB. Split it into smaller files.")
                 )
             draft = drafts.upload(
                 member.organisation, chosen.name or "", chosen.read(), user=member.user
             )
             return redirect("import-columns", member.organisation.slug, draft.uuid)
-        except sheets.SheetError as error:
+        except SheetError as error:
             problem = str(error)
     recent = CsvImport.objects.filter(organisation=member.organisation).defer("content")
     context = {
@@ -82,23 +82,27 @@ def import_template(
     """Hand out a file to fill in, with the organisation's own fields."""
     rows = report.template_rows(member.organisation)
     if kind == "xlsx":
-        book = Workbook(write_only=True)
-        sheet = book.create_sheet("Clients")
-        for row in rows:
-            sheet.append(row)
-        out = io.BytesIO()
-        book.save(out)
-        response = HttpResponse(out.getvalue(), content_type=XLSX)
+        response = HttpResponse(_workbook(rows), content_type=XLSX)
     else:
         response = HttpResponse(
-            BYTE_ORDER_MARK + "".join(_lines(rows)),
+            BYTE_ORDER_MARK + "".join(_csv_lines(rows)),
             content_type="text/csv; charset=utf-8",
         )
     response["Content-Disposition"] = f'attachment; filename="clients-template.{kind}"'
     return response
 
 
-def _lines(rows: Any) -> Iterator[str]:
+def _workbook(rows: Iterable[list[str]]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Clients")
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
     for row in rows:
         text = io.StringIO(newline="")
         csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(row)
@@ -133,7 +137,7 @@ def import_columns(
             )
             if not wrong:
                 return redirect("import-check", slug, import_id)
-        except sheets.SheetError as error:
+        except SheetError as error:
             wrong = [str(error)]
     return _columns_page(request, member, draft, chosen, wrong)
 
@@ -142,10 +146,10 @@ def _discarded(
     request: HttpRequest, member: Membership, draft: CsvImport
 ) -> HttpResponse:
     try:
-        drafts.discard(draft, user=member.user)
+        drafts.discard(draft)
         messages.success(request, _("The file is removed. Nothing was loaded."))
-    except drafts.NotNow:
-        messages.warning(request, _("Somebody was faster. This is how it stands now."))
+    except WrongState:
+        _somebody_was_faster(request)
     return redirect("import-start", member.organisation.slug)
 
 
@@ -158,7 +162,7 @@ def _columns_page(
 ) -> HttpResponse:
     try:
         table = drafts.table_of(draft)
-    except sheets.SheetError as error:
+    except SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", member.organisation.slug)
     extra = custom_fields.specs_for(member.organisation)
@@ -196,14 +200,12 @@ def import_check(
     if request.method == "POST":
         try:
             load.start(draft, user=member.user)
-        except drafts.NotNow:
-            messages.warning(
-                request, _("Somebody was faster. This is how it stands now.")
-            )
+        except WrongState:
+            _somebody_was_faster(request)
         return redirect("import-progress", slug, import_id)
     try:
         result = dry_run(draft)
-    except sheets.SheetError as error:
+    except SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", slug)
     context = {"member": member, "draft": draft, "result": result}
@@ -216,46 +218,47 @@ def import_progress(
     request: HttpRequest, member: Membership, import_id: UUID
 ) -> HttpResponse:
     """Show how far an import is; pause it, go on, or cancel it."""
-    csv_import = _import(member, import_id)
+    file_import = _import(member, import_id)
     slug = member.organisation.slug
-    if csv_import.state == ImportState.DRAFT:
+    if file_import.state == ImportState.DRAFT:
         return redirect("import-columns", slug, import_id)
     if request.method == "POST":
-        _handled(request, member, csv_import)
+        _pressed(request, member, file_import)
         return redirect("import-progress", slug, import_id)
-    found = report.progress(csv_import)
+    found = report.progress(file_import)
     by_status = [
         (status, Status(status).label, count)
         for status, count in sorted(found.by_status.items())
     ]
-    going = csv_import.state in (ImportState.STORING, ImportState.STORED)
+    going = file_import.state in (ImportState.STORING, ImportState.STORED)
     needs_fix = found.by_status.get(Status.NEEDS_FIX, 0)
     context = {
         "member": member,
-        "import": csv_import,
+        "import": file_import,
         "found": found,
         "by_status": by_status,
         "ends_at": timezone.now() + timedelta(seconds=found.seconds_left),
         "at_work": going and bool(found.seconds_left),
         "may_pause": going and bool(found.seconds_left),
-        "may_cancel": csv_import.state != ImportState.CANCELLED
+        "may_cancel": file_import.state != ImportState.CANCELLED
         and bool(found.seconds_left),
-        "failed": csv_import.faulty + needs_fix,
+        "failed": file_import.faulty + needs_fix,
     }
     return render(request, "imports/progress.html", context)
 
 
-def _handled(request: HttpRequest, member: Membership, csv_import: CsvImport) -> None:
+def _pressed(request: HttpRequest, member: Membership, file_import: CsvImport) -> None:
+    """Do what a button asks, and say so; a button that is none does nothing."""
     try:
         match request.POST.get("action"):
             case "pause":
-                load.pause(csv_import, user=member.user)
+                load.pause(file_import, user=member.user)
                 messages.success(request, _("The import is paused."))
             case "resume":
-                load.resume(csv_import, user=member.user)
+                load.resume(file_import, user=member.user)
                 messages.success(request, _("The import goes on."))
             case "cancel":
-                count = load.cancel(csv_import, user=member.user)
+                count = load.cancel(file_import, user=member.user)
                 words = ngettext(
                     "The import is cancelled. {count} client was dropped unsent.",
                     "The import is cancelled. {count} clients were dropped unsent.",
@@ -264,8 +267,12 @@ def _handled(request: HttpRequest, member: Membership, csv_import: CsvImport) ->
                 messages.success(request, words.format(count=count))
             case _other:
                 pass
-    except drafts.NotNow:
-        messages.warning(request, _("Somebody was faster. This is how it stands now."))
+    except WrongState:
+        _somebody_was_faster(request)
+
+
+def _somebody_was_faster(request: HttpRequest) -> None:
+    messages.warning(request, _("Somebody was faster. This is how it stands now."))
 
 
 @require_safe
@@ -274,19 +281,19 @@ def import_failed(
     request: HttpRequest, member: Membership, import_id: UUID
 ) -> HttpResponseBase:
     """Stream the rows to correct and load again, with their reasons. Noted in the audit."""
-    csv_import = _import(member, import_id)
+    file_import = _import(member, import_id)
     if request.method != "HEAD":
         audit.record(
             "import.failed_rows",
             organisation=member.organisation,
             actor=member.user,
-            about=csv_import,
+            about=file_import,
         )
     rows = (
         [cell if _is_phone(cell) else safe_cell(cell) for cell in row]
-        for row in report.failed_rows(csv_import)
+        for row in report.failed_rows(file_import)
     )
-    lines = (line.encode() for line in _lines(rows))
+    lines = (line.encode() for line in _csv_lines(rows))
 
     def body() -> Iterator[bytes]:
         yield BYTE_ORDER_MARK.encode()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from openpyxl import load_workbook
 
 from clients_app.imports import drafts, load, report
+from clients_app.imports.drafts import WrongState
 from clients_app.imports.rows import dry_run
 from clients_app.models import (
     PAUSED_UNTIL,
@@ -184,25 +185,25 @@ def test_arabic_names_of_areas_are_read_by_country(owner, organisation):
 def test_a_paused_import_sends_nothing_until_it_goes_on(
     owner, organisation, sandbox, connected
 ):
-    csv_import = loaded(organisation, owner.user, GOOD)
-    load.pause(csv_import, user=owner.user)
+    file_import = loaded(organisation, owner.user, GOOD)
+    load.pause(file_import, user=owner.user)
     call_command("deliver", "--once")
     sent = len(sandbox.control.clients())
     waiting = Submission.objects.filter(not_before=PAUSED_UNTIL).count()
-    load.resume(csv_import, user=owner.user)
+    load.resume(file_import, user=owner.user)
     call_command("deliver", "--once")
 
     assert (sent, waiting) == (0, 2)
     assert len(sandbox.control.clients()) == 2
-    csv_import.refresh_from_db()
-    assert csv_import.state == ImportState.STORED
+    file_import.refresh_from_db()
+    assert file_import.state == ImportState.STORED
 
 
 def test_a_key_that_changes_does_not_end_a_pause(owner, organisation, connected):
     from clients_app.organisation import api_keys
 
-    csv_import = loaded(organisation, owner.user, GOOD)
-    load.pause(csv_import, user=owner.user)
+    file_import = loaded(organisation, owner.user, GOOD)
+    load.pause(file_import, user=owner.user)
     api_keys.verify_key(connected, user=owner.user)
 
     assert Submission.objects.filter(not_before=PAUSED_UNTIL).count() == 2
@@ -211,18 +212,18 @@ def test_a_key_that_changes_does_not_end_a_pause(owner, organisation, connected)
 def test_cancelling_drops_what_was_never_sent_and_the_books_balance(
     owner, organisation, capsys
 ):
-    csv_import = loaded(organisation, owner.user, GOOD)
+    file_import = loaded(organisation, owner.user, GOOD)
     tried = Submission.objects.order_by("id").first()
     Submission.objects.filter(pk=tried.pk).update(fence=1)
 
-    assert load.cancel(csv_import, user=owner.user) == 1
+    assert load.cancel(file_import, user=owner.user) == 1
 
     statuses = set(Submission.objects.values_list("status", "closed_reason"))
     assert (Status.QUEUED, "") in statuses
     assert len(statuses) == 2
     assert AuditEvent.objects.filter(action="submission.dropped").count() == 1
-    with pytest.raises(drafts.NotNow):
-        load.resume(csv_import, user=owner.user)
+    with pytest.raises(WrongState):
+        load.resume(file_import, user=owner.user)
     call_command("balance")
 
 
@@ -231,19 +232,19 @@ def test_two_people_start_one_import_once(owner, organisation):
     same = CsvImport.objects.get()
     load.start(draft, user=owner.user)
 
-    with pytest.raises(drafts.NotNow):
+    with pytest.raises(WrongState):
         load.start(same, user=owner.user)
 
 
 def test_refused_rows_come_back_corrected(reviewer, signed_in, organisation):
     text = GOOD + "contact,,Ali,12,\n"
-    csv_import = loaded(organisation, reviewer.user, text)
+    file_import = loaded(organisation, reviewer.user, text)
     refused = Submission.objects.order_by("id").last()
     Submission.objects.filter(pk=refused.pk).update(
         status=Status.NEEDS_FIX, problem="http_400", message="Invalid email"
     )
 
-    answer = signed_in(reviewer).get(f"{START}{csv_import.uuid}/failed.csv")
+    answer = signed_in(reviewer).get(f"{START}{file_import.uuid}/failed.csv")
     lines = list(csv.reader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
     faulty = dict(zip(lines[0], lines[1], strict=True))
     mine = dict(zip(lines[0], lines[2], strict=True))
@@ -300,14 +301,14 @@ def test_the_template_loads_as_it_is(owner, organisation, signed_in):
 
 
 def test_files_are_forgotten_in_time(owner, organisation):
-    csv_import = loaded(organisation, owner.user, GOOD)
+    file_import = loaded(organisation, owner.user, GOOD)
     draft = drafts.upload(organisation, "d.csv", GOOD.encode(), user=owner.user)
     later = timezone.now() + load.KEEP_DONE + load.KEEP_DRAFT
 
     load.tidy(later)
 
-    csv_import.refresh_from_db()
-    assert csv_import.content is None
+    file_import.refresh_from_db()
+    assert file_import.content is None
     assert not CsvImport.objects.filter(pk=draft.pk).exists()
 
 
