@@ -15,17 +15,16 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from openpyxl import load_workbook
-from openpyxl.cell.cell import ERROR_CODES
+
+from clients_app.imports.cells import texts_of
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 10_000
 MAX_COLUMNS = 200
-MAX_CELL = 10_000
 MAX_UNPACKED = 40 * 1024 * 1024
 """What an XLSX file may hold unpacked: ten thousand rows of sixteen columns need a quarter."""
 MAX_PARTS = 500
@@ -42,8 +41,6 @@ DELIMITERS = {
     ";": gettext_noop("Semicolon ;"),
     "\t": gettext_noop("Tab"),
 }
-_EXPONENT = re.compile(r"\s*([0-9])[.,]([0-9]+)E\+?([0-9]{1,2})\s*", re.I)
-_FORMULA_KEPT = re.compile(r"'[\s=+\-@＝＋－＠]")
 _ARABIC = re.compile("[\u0600-\u06ff]{2}")
 
 
@@ -51,11 +48,25 @@ class SheetError(ValueError):
     """The file cannot be read as a table. The text says why, in words for people."""
 
 
+def _no_table() -> SheetError:
+    return SheetError(_("This is not a table. Choose a CSV or an Excel file (.xlsx)."))
+
+
+def _damaged() -> SheetError:
+    words = _("The Excel file is damaged. Open it in Excel, save it again, and retry.")
+    return SheetError(words)
+
+
+def _too_much() -> SheetError:
+    words = _("The Excel file holds too much. Keep one sheet with the clients only.")
+    return SheetError(words)
+
+
 @dataclass
 class Table:
     """A table of text. Rows carry their line in the file; empty ones are left out.
 
-    `odd` tells by (line, column) what is wrong with a cell as such: a formula, a number
+    `odd` tells by line and position what is wrong with a cell as such: a formula, a number
     that the spreadsheet has cut short.
     """
 
@@ -88,9 +99,7 @@ def kind_of(data: bytes) -> str:
         data.startswith((b"MZ", b"\x7fELF", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"GIF8"))
         or (b"\x00" in head and not _is_bare_utf16(head))
     ):
-        raise SheetError(
-            _("This is not a table. Choose a CSV or an Excel file (.xlsx).")
-        )
+        raise _no_table()
     return "csv"
 
 
@@ -149,9 +158,7 @@ def read_csv(data: bytes, encoding: str, delimiter: str) -> Table:
     """Read a CSV file. Raises SheetError."""
     text = decoded(data, encoding)
     if "\x00" in text:
-        raise SheetError(
-            _("This is not a table. Choose a CSV or an Excel file (.xlsx).")
-        )
+        raise _no_table()
     if delimiter not in DELIMITERS:
         delimiter = ","
     return _table(_csv_rows(text, delimiter))
@@ -193,9 +200,7 @@ def read_xlsx(data: bytes) -> Table:
     except SheetError:
         raise
     except Exception:  # noqa: BLE001 - openpyxl raises anything at all on a broken file
-        raise SheetError(
-            _("The Excel file is damaged. Open it in Excel, save it again, and retry.")
-        ) from None
+        raise _damaged() from None
 
 
 def _look_inside(data: bytes) -> None:
@@ -207,24 +212,16 @@ def _look_inside(data: bytes) -> None:
             if "EncryptedPackage" in names or any(part.flag_bits & 1 for part in parts):
                 raise SheetError(_("The file has a password. Save it without one."))
             if "xl/workbook.xml" not in names:
-                raise SheetError(
-                    _("This is not a table. Choose a CSV or an Excel file (.xlsx).")
-                )
+                raise _no_table()
             size = sum(part.file_size for part in parts)
             if size > MAX_UNPACKED or len(parts) > MAX_PARTS:
-                raise SheetError(
-                    _(
-                        "The Excel file holds too much. Keep one sheet with the clients only."
-                    )
-                )
+                raise _too_much()
             for part in parts:
                 _look_at(packed, part)
     except SheetError:
         raise
     except Exception:  # noqa: BLE001 - whatever is wrong with the archive
-        raise SheetError(
-            _("The Excel file is damaged. Open it in Excel, save it again, and retry.")
-        ) from None
+        raise _damaged() from None
 
 
 def _look_at(packed: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
@@ -249,29 +246,14 @@ def _xlsx_rows(sheet: object) -> Iterator[tuple[int, Sequence[object]]]:
     for line, row in enumerate(rows, start=1):
         read += len(row)
         if read > MAX_CELLS_READ:
-            raise SheetError(
-                _(
-                    "The Excel file holds too much. Keep one sheet with the clients only."
-                )
-            )
+            raise _too_much()
         yield line, row
 
 
 def _table(rows: Iterable[tuple[int, Sequence[object]]]) -> Table:
     table: Table | None = None
     for line, cells in rows:
-        texts: list[str] = []
-        odd: dict[int, str] = {}
-        for column, cell in enumerate(cells):
-            if cell is None or cell == "":
-                texts.append("")
-                continue
-            text, words = _text(cell)
-            if words:
-                odd[column] = words
-            texts.append(text)
-        while texts and not texts[-1] and len(texts) - 1 not in odd:
-            texts.pop()
+        texts, odd = texts_of(cells)
         if not any(text.strip() for text in texts) and not odd:
             if table:
                 table.empty_rows += 1
@@ -317,58 +299,3 @@ def _headers(texts: list[str], odd: dict[int, str]) -> list[str]:
             )
         seen.add(header.casefold())
     return headers
-
-
-def _text(cell: object) -> tuple[str, str]:
-    """Return a cell as text, and what is wrong with it as such ("" when nothing is)."""
-    if isinstance(cell, str):
-        return _from_text(cell)
-    if isinstance(cell, bool):
-        return ("yes" if cell else "no"), ""
-    if isinstance(cell, int):
-        return str(cell), ("" if abs(cell) < 10**15 else _cut_short())
-    if isinstance(cell, float):
-        return _from_float(cell)
-    if isinstance(cell, datetime):
-        bare = cell.time() == time(0)
-        return (cell.date().isoformat() if bare else cell.isoformat(" ")), ""
-    if isinstance(cell, date):
-        return cell.isoformat(), ""
-    return str(cell), ""
-
-
-def _from_float(number: float) -> tuple[str, str]:
-    if number != number or number in (float("inf"), float("-inf")):
-        return "", _("The cell shows an error of the spreadsheet.")
-    if number.is_integer():
-        if abs(number) >= 10**15:
-            return str(int(number)), _cut_short()
-        return str(int(number)), ""
-    return format(number, ".12f").rstrip("0").rstrip("."), ""
-
-
-def _cut_short() -> str:
-    return _(
-        "The spreadsheet has cut this number short. Format the column as text and type "
-        "the number again."
-    )
-
-
-def _from_text(text: str) -> tuple[str, str]:
-    if len(text) > MAX_CELL:
-        return text[:MAX_CELL], _("The cell holds more than 10,000 characters.")
-    if _FORMULA_KEPT.match(text):
-        return text[1:], ""  # as our own exports write it
-    if text in ERROR_CODES:
-        return "", _("The cell shows an error of the spreadsheet.")
-    if text.lstrip()[:1] in ("=", "＝"):
-        return text, _("The cell holds a formula. Replace it by its value.")
-    if match := _EXPONENT.fullmatch(text):
-        whole, rest, power = match[1], match[2], int(match[3])
-        if len(rest) >= power:
-            digits = f"{whole}{rest}"
-            tail = digits[power + 1 :].strip("0")
-            return digits[: power + 1] + (f".{tail}" if tail else ""), ""
-        if power > 5:
-            return text, _cut_short()
-    return text, ""
