@@ -118,9 +118,12 @@ class _RowCheck:
                 yield column, words
 
     def _left_out(self, posted: Iterable[str], client_type: ClientType) -> list[str]:
-        """Return a note on the answers that this type of client has no question for."""
+        """Return a note on the answers that this type of client has no question for.
+
+        A question may have been taken out of use since its column was chosen.
+        """
         labels = [
-            self._labels[name]
+            self._labels.get(name, name)
             for name in posted
             if name != TYPE and name not in self._allowed[client_type]
         ]

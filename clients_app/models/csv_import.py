@@ -32,7 +32,8 @@ class ImportState(models.TextChoices):
 
 
 class CsvImport(models.Model):
-    """One file. `done` rows of it are stored; the counter moves with them in one commit."""
+    """One file, CSV or XLSX. `done` rows of it are stored; the counter moves with them in
+    one commit."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organisation = models.ForeignKey(

@@ -159,6 +159,22 @@ def test_what_does_not_apply_is_told_not_dropped_in_silence(owner, organisation)
     assert "Email" in dry_run(draft).notes[0][2]
 
 
+def test_a_question_taken_out_of_use_meanwhile_is_told_and_the_rest_loads(
+    owner, organisation
+):
+    question = CustomFieldFactory(organisation=organisation, key="cf_vip")
+    draft = drafts.upload(
+        organisation, "c.csv", b"name,cf_vip\nA LLC,x\n", user=owner.user
+    )
+    question.is_active = False
+    question.save()
+
+    assert "cf_vip" in dry_run(draft).notes[0][2]
+    load.start(draft, user=owner.user)
+    load.store_due()
+    assert Submission.objects.get().answers == {"name": "A LLC"}
+
+
 def test_arabic_files_speak_arabic(owner, organisation):
     field = CustomFieldFactory(organisation=organisation, key="cf_vip", kind="yes_no")
     text = f"النوع,الاسم الأول,الدولة,{field.label}\nجهة اتصال,مريم,الكويت,نعم\n"
