@@ -36,7 +36,10 @@ _INPUT_NAMES = {
 
 @dataclass(slots=True)
 class Row:
-    """One row checked: either fit to store under `token`, or with problems."""
+    """One row checked: either fit to store under `token`, or with problems.
+
+    `line` is its line in the file; `problems` are pairs of column and words.
+    """
 
     line: int
     cells: list[str]
