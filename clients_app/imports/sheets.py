@@ -166,7 +166,6 @@ def read_csv(data: bytes, encoding: str, delimiter: str) -> Table:
 
 def _csv_rows(text: str, delimiter: str) -> Iterator[tuple[int, Sequence[object]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
     while True:
         line = reader.line_num + 1
         try:
