@@ -1,12 +1,15 @@
-"""What an import has come to: its progress, the rows to correct, and the template to fill in."""
+"""What an import tells and hands out: progress, the rows to correct, the template to fill in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Count
+from openpyxl import Workbook
 
 from clients_app.imports.columns import REASON, REFERENCE, TYPE
 from clients_app.imports.drafts import table_of
@@ -139,3 +142,25 @@ def template_rows(organisation: Organisation) -> list[list[str]]:
         names,
         *([row.get(name, "") for name in names] for row in (company, contact)),
     ]
+
+
+def workbook(rows: Iterable[list[str]]) -> bytes:
+    """Return rows as an XLSX file of one sheet."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("Clients")
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
+    """Yield rows as the lines of a CSV file, every cell in quotation marks.
+
+    Cells that a spreadsheet would run as a formula are the caller's to make safe.
+    """
+    for row in rows:
+        text = io.StringIO(newline="")
+        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(row)
+        yield text.getvalue()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,7 +14,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
-from openpyxl import Workbook
 
 from clients_app import audit
 from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
@@ -82,31 +79,14 @@ def import_template(
     """Hand out a file to fill in, with the organisation's own fields."""
     rows = report.template_rows(member.organisation)
     if kind == "xlsx":
-        response = HttpResponse(_workbook(rows), content_type=XLSX)
+        response = HttpResponse(report.workbook(rows), content_type=XLSX)
     else:
         response = HttpResponse(
-            BYTE_ORDER_MARK + "".join(_csv_lines(rows)),
+            BYTE_ORDER_MARK + "".join(report.csv_lines(rows)),
             content_type="text/csv; charset=utf-8",
         )
     response["Content-Disposition"] = f'attachment; filename="clients-template.{kind}"'
     return response
-
-
-def _workbook(rows: Iterable[list[str]]) -> bytes:
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("Clients")
-    for row in rows:
-        sheet.append(row)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def _csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
-    for row in rows:
-        text = io.StringIO(newline="")
-        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(row)
-        yield text.getvalue()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -293,7 +273,7 @@ def import_failed(
         [cell if _is_phone(cell) else safe_cell(cell) for cell in row]
         for row in report.failed_rows(file_import)
     )
-    lines = (line.encode() for line in _csv_lines(rows))
+    lines = (line.encode() for line in report.csv_lines(rows))
 
     def body() -> Iterator[bytes]:
         yield BYTE_ORDER_MARK.encode()
