@@ -20,7 +20,6 @@ EXCEPTIONS = dict.fromkeys(
         "long_files",
         "usual_files",
         "function_lines",
-        "function_complexity",
         "asset_lines",
         "template_lines",
     ],
