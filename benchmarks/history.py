@@ -43,13 +43,9 @@ from clients_app.models import (  # noqa: E402
     User,
     search,
 )
-from clients_app.models.history import (  # noqa: E402
-    Cursor,
-    Filters,
-    name_key_for,
-    page_of,
-    search_text_for,
-)
+from clients_app.models.history import page_of  # noqa: E402
+from clients_app.models.listing import Cursor, Filters  # noqa: E402
+from clients_app.models.search import name_key_for, search_text_for  # noqa: E402
 
 FIRST = (
     "Sara Omar Hana Priya Karim Fatima Mohammed Aisha Yusuf Layla John Maria Chen Olga "

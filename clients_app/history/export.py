@@ -16,7 +16,8 @@ from typing import Any
 
 from clients_app.models import AuditEvent, Organisation, User
 from clients_app.models.audit_event import AuditCursor, AuditFilters
-from clients_app.models.history import NEWEST_FIRST, Filters, Sort, export_chunks
+from clients_app.models.history import export_chunks
+from clients_app.models.listing import NEWEST_FIRST, Filters, Sort
 
 COLUMNS = (
     "number", "type", "name", "first_name", "last_name", "email", "phone", "tax_number",

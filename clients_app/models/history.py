@@ -8,38 +8,26 @@ search index as long as they can be sorted, else the newest of them.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from datetime import datetime
+from typing import Any
 
-from django.db import connections, models
-from django.db.models import Q
+from django.db import connections
 
-from clients_app.models.search import (
-    BODY,
-    Scope,
-    Terms,
-    name_key_for,
-    newest_hits,
-    search_text_for,
-    terms_of,
+from clients_app.models.listing import (
+    NEWEST_FIRST,
+    PAGE_SIZE,
+    Cursor,
+    Filters,
+    Key,
+    Sort,
 )
+from clients_app.models.organisation import Organisation
+from clients_app.models.search import BODY, Scope, Terms, newest_hits
+from clients_app.models.submission import Submission, SubmissionQuerySet
 
-if TYPE_CHECKING:
-    from clients_app.models.organisation import Organisation
-    from clients_app.models.submission import Submission
-
-__all__ = [
-    "EXPORT_COLUMNS", "NEWEST_FIRST", "PAGE_SIZE", "Cursor", "Filters", "Page", "Sort", "SubmissionQuerySet", "export_chunks",
-    "name_key_for", "newest_ids", "page_of", "search_text_for",
-]  # fmt: skip
-
-PAGE_SIZE = 50
 COUNT_CAP = 10_000
 """Counting stops here; the page then says "10,000+ clients"."""
 HITS_CAP = 500
@@ -52,128 +40,7 @@ ID_SLACK = 1_000
 """Ids follow the time of adding up to so many rows."""
 EXPORT_CHUNK = 2_000
 _ANY_ID = (0, 2**62)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_CHARACTER = "\U0010ffff"
-
-Key: TypeAlias = datetime | str
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What the list is narrowed to. Empty means any; `until` is the first moment after.
-
-    Only public signups have a campaign: with one, the source is not asked again.
-    """
-
-    q: str = ""
-    status: str = ""
-    type: str = ""
-    source: str = ""
-    campaign: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def terms(self) -> Terms:
-        """Return the search, taken apart."""
-        return terms_of(self.q)
-
-    @property
-    def searches(self) -> bool:
-        """Say whether there is anything to search for."""
-        return bool(self.terms.words)
-
-    @property
-    def by_date(self) -> bool:
-        """Say whether the list is narrowed by when clients were added."""
-        return self.since is not None or self.until is not None
-
-    @property
-    def choices(self) -> dict[str, str]:
-        """Return the filters that name one value of a column."""
-        named = {"status": self.status, "type": self.type, "source": self.source}
-        return {column: value for column, value in named.items() if value}
-
-
-@dataclass(frozen=True)
-class Sort:
-    """The order of a list; ties are broken by id, so that the order is total."""
-
-    name: str
-    column: str
-    descending: bool
-
-    @classmethod
-    def named(cls, name: str) -> Sort | None:
-        """Return the order for an address' `sort`, or None when there is no such one."""
-        column = _COLUMNS.get(name.removeprefix("-"))
-        if column is None or name.startswith("--"):
-            return None
-        return cls(name, column, name.startswith("-"))
-
-    @property
-    def by_age(self) -> bool:
-        """Say whether the list is in order of adding."""
-        return self.column == "created_at"
-
-    def order(self, *, backwards: bool = False) -> tuple[str, str]:
-        """Return the order_by() arguments, turned round for a walk backwards."""
-        sign = "-" if self.descending != backwards else ""
-        return f"{sign}{self.column}", f"{sign}id"
-
-
-_COLUMNS = {"added": "created_at", "name": "name_key", "number": "number"}
-NEWEST_FIRST = Sort("-added", "created_at", True)
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """A place in a list: what comes after this row, or before it."""
-
-    column: str
-    key: Key
-    id: int
-    backwards: bool = False
-
-    def encode(self) -> str:
-        """Return the cursor as it stands in an address."""
-        key = (
-            (self.key - _EPOCH) // timedelta(microseconds=1)
-            if isinstance(self.key, datetime)
-            else self.key
-        )
-        place = [self.column, key, self.id, int(self.backwards)]
-        text = json.dumps(place, separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, text: str) -> Cursor | None:
-        """Read a cursor from an address; None for anything that is not one."""
-        if not text or len(text) > 3_000:
-            return None
-        try:
-            padded = text + "=" * (-len(text) % 4)
-            place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            column, key, row, backwards = place
-        except (ValueError, TypeError, binascii.Error, RecursionError):
-            return None
-        if type(row) is not int or not 0 <= row < 2**62 or backwards not in (0, 1):
-            return None
-        if column == "created_at" and type(key) is int and 0 <= key < 2**57:
-            moment = _EPOCH + timedelta(microseconds=key)
-            return cls(column, moment, row, bool(backwards))
-        if (
-            column in {"name_key", "number"}
-            and isinstance(key, str)
-            and len(key) <= 400
-        ):
-            try:
-                key.encode()
-            except UnicodeEncodeError:
-                return None
-            if "\x00" not in key:
-                return cls(column, key, row, bool(backwards))
-        return None
 
 
 @dataclass(frozen=True)
@@ -194,53 +61,6 @@ class Page:
     sort: Sort
     too_many: bool = False
     looked_through: int = 0
-
-
-class SubmissionQuerySet(models.QuerySet["Submission"]):
-    """Reads of submissions for the history table."""
-
-    def chosen(self, filters: Filters) -> SubmissionQuerySet:
-        """Return what the filters other than the search leave."""
-        rows = self.filter(**filters.choices)
-        if filters.campaign:
-            rows = rows.filter(campaign=filters.campaign)
-        if filters.since:
-            rows = rows.filter(created_at__gte=filters.since)
-        if filters.until:
-            rows = rows.filter(created_at__lt=filters.until)
-        return rows
-
-    def among(self, ids: Iterable[int]) -> SubmissionQuerySet:
-        """Return the rows with these ids, of which there may be thousands.
-
-        Numbers need no parameters, which would take longer to bind than to look up.
-        """
-        if not (numbers := ",".join(str(int(pk)) for pk in ids)):
-            return self.none()
-        column = f'"{self.model._meta.db_table}"."id"'
-        rows: SubmissionQuerySet
-        rows = self.extra(where=[f"{column} IN ({numbers})"])  # type: ignore[assignment]  # noqa: S610
-        return rows
-
-    def for_list(self, ids: Sequence[int]) -> SubmissionQuerySet:
-        """Return rows with what a line of the list shows, and nothing heavier."""
-        return (
-            self.among(ids)
-            .select_related("created_by")
-            .defer("answers", "search_text", "candidates")
-        )
-
-    def beyond(self, cursor: Cursor | None, sort: Sort) -> SubmissionQuerySet:
-        """Return what comes after a cursor; before it, when the cursor looks back."""
-        if cursor is None:
-            return self
-        less = sort.descending != cursor.backwards
-        # The outer bound is redundant, but only it is a range of an index.
-        return self.filter(
-            Q(**{f"{cursor.column}__{'lte' if less else 'gte'}": cursor.key}),
-            Q(**{f"{cursor.column}__{'lt' if less else 'gt'}": cursor.key})
-            | Q(**{f"id__{'lt' if less else 'gt'}": cursor.id}),
-        )
 
 
 def page_of(

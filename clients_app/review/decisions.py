@@ -22,7 +22,7 @@ from clients_app.delivery import reconcile
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.intake.submissions import queued_again
 from clients_app.models import Organisation, Status, Submission, User
-from clients_app.models.history import Cursor
+from clients_app.models.listing import Cursor
 
 SENDABLE = (Status.NEEDS_FIX, Status.REVIEW)
 REJECTABLE = (Status.PENDING, Status.NEEDS_FIX)

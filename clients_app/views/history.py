@@ -38,14 +38,8 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.models.history import (
-    NEWEST_FIRST,
-    Cursor,
-    Filters,
-    Page,
-    Sort,
-    page_of,
-)
+from clients_app.models.history import Page, page_of
+from clients_app.models.listing import NEWEST_FIRST, Cursor, Filters, Sort
 from clients_app.models.search import LONGEST_QUERY
 from clients_app.questions import custom_fields
 from clients_app.questions.answers import COUNTRY

@@ -31,7 +31,7 @@ from clients_app.delivery.reconcile import NotNow
 from clients_app.intake import duplicates
 from clients_app.intake.submissions import is_correctable
 from clients_app.models import HeldFor, Membership, Role, Status, Submission
-from clients_app.models.history import Cursor
+from clients_app.models.listing import Cursor
 from clients_app.questions.text import UnusableText, clean_text
 from clients_app.review import decisions
 from clients_app.review.decisions import LONGEST_REASON, Tab

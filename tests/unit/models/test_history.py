@@ -12,15 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients_app.models import Organisation, Submission, history, search
-from clients_app.models.history import (
-    NEWEST_FIRST,
-    Cursor,
-    Filters,
-    Sort,
-    name_key_for,
-    page_of,
-    search_text_for,
-)
+from clients_app.models.history import page_of
+from clients_app.models.listing import NEWEST_FIRST, PAGE_SIZE, Cursor, Filters, Sort
+from clients_app.models.search import name_key_for, search_text_for
 from tests.factories import OrganisationFactory, SubmissionFactory
 
 NOW = datetime(2026, 11, 20, 13, 25, tzinfo=UTC)
@@ -181,7 +175,7 @@ def test_a_page_that_reads_its_share_without_being_full_says_so_and_goes_on(
     page = page_of(organisation, filters)
     there, _ = _walk(organisation, filters, NEWEST_FIRST)
 
-    assert 0 < len(page.rows) < history.PAGE_SIZE
+    assert 0 < len(page.rows) < PAGE_SIZE
     assert page.looked_through == 40
     assert there == _read(rows, filters, NEWEST_FIRST)
 
@@ -365,7 +359,7 @@ def test_a_cursor_behind_the_last_client_gives_the_first_page(organisation, many
 
     page = page_of(organisation, Filters(), NEWEST_FIRST, beyond)
 
-    assert len(page.rows) == history.PAGE_SIZE
+    assert len(page.rows) == PAGE_SIZE
     assert page.newer is None
 
 

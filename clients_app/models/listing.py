@@ -1,0 +1,139 @@
+"""What any list goes by: filters, an order, and a place to go on from.
+
+A page begins where the one before ended (a cursor names the row), so that its cost does
+not grow with what lies before it, and nothing is shown twice when rows are added.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from clients_app.models.search import Terms, terms_of
+
+PAGE_SIZE = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key: TypeAlias = datetime | str
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list is narrowed to. Empty means any; `until` is the first moment after.
+
+    Only public signups have a campaign: with one, the source is not asked again.
+    """
+
+    q: str = ""
+    status: str = ""
+    type: str = ""
+    source: str = ""
+    campaign: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """Return the search, taken apart."""
+        return terms_of(self.q)
+
+    @property
+    def searches(self) -> bool:
+        """Say whether there is anything to search for."""
+        return bool(self.terms.words)
+
+    @property
+    def by_date(self) -> bool:
+        """Say whether the list is narrowed by when clients were added."""
+        return self.since is not None or self.until is not None
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Return the filters that name one value of a column."""
+        named = {"status": self.status, "type": self.type, "source": self.source}
+        return {column: value for column, value in named.items() if value}
+
+
+@dataclass(frozen=True)
+class Sort:
+    """The order of a list; ties are broken by id, so that the order is total."""
+
+    name: str
+    column: str
+    descending: bool
+
+    @classmethod
+    def named(cls, name: str) -> Sort | None:
+        """Return the order for an address' `sort`, or None when there is no such one."""
+        column = _COLUMNS.get(name.removeprefix("-"))
+        if column is None or name.startswith("--"):
+            return None
+        return cls(name, column, name.startswith("-"))
+
+    @property
+    def by_age(self) -> bool:
+        """Say whether the list is in order of adding."""
+        return self.column == "created_at"
+
+    def order(self, *, backwards: bool = False) -> tuple[str, str]:
+        """Return the order_by() arguments, turned round for a walk backwards."""
+        sign = "-" if self.descending != backwards else ""
+        return f"{sign}{self.column}", f"{sign}id"
+
+
+_COLUMNS = {"added": "created_at", "name": "name_key", "number": "number"}
+NEWEST_FIRST = Sort("-added", "created_at", True)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a list: what comes after this row, or before it."""
+
+    column: str
+    key: Key
+    id: int
+    backwards: bool = False
+
+    def encode(self) -> str:
+        """Return the cursor as it stands in an address."""
+        key = (
+            (self.key - _EPOCH) // timedelta(microseconds=1)
+            if isinstance(self.key, datetime)
+            else self.key
+        )
+        place = [self.column, key, self.id, int(self.backwards)]
+        text = json.dumps(place, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> Cursor | None:
+        """Read a cursor from an address; None for anything that is not one."""
+        if not text or len(text) > 3_000:
+            return None
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            column, key, row, backwards = place
+        except (ValueError, TypeError, binascii.Error, RecursionError):
+            return None
+        if type(row) is not int or not 0 <= row < 2**62 or backwards not in (0, 1):
+            return None
+        if column == "created_at" and type(key) is int and 0 <= key < 2**57:
+            moment = _EPOCH + timedelta(microseconds=key)
+            return cls(column, moment, row, bool(backwards))
+        if (
+            column in {"name_key", "number"}
+            and isinstance(key, str)
+            and len(key) <= 400
+        ):
+            try:
+                key.encode()
+            except UnicodeEncodeError:
+                return None
+            if "\x00" not in key:
+                return cls(column, key, row, bool(backwards))
+        return None
