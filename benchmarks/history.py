@@ -35,6 +35,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
+from clients_app.history.pages import page_of  # noqa: E402
 from clients_app.models import (  # noqa: E402
     Membership,
     Organisation,
@@ -43,7 +44,6 @@ from clients_app.models import (  # noqa: E402
     User,
     search,
 )
-from clients_app.models.history import page_of  # noqa: E402
 from clients_app.models.listing import Cursor, Filters  # noqa: E402
 from clients_app.models.search import name_key_for, search_text_for  # noqa: E402
 

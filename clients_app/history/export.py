@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from clients_app.history.pages import export_chunks
 from clients_app.models import AuditEvent, Organisation, User
 from clients_app.models.audit_event import AuditCursor, AuditFilters
-from clients_app.models.history import export_chunks
 from clients_app.models.listing import NEWEST_FIRST, Filters, Sort
 
 COLUMNS = (

@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from clients_app.history.pages import newest_ids
 from clients_app.models import (
     ClientTypeChoice,
     Organisation,
@@ -20,7 +21,6 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.models.history import newest_ids
 
 DAYS = 30
 CELL_CAP = 2_000

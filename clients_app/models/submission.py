@@ -254,7 +254,7 @@ class Submission(models.Model):
             models.Index(
                 fields=["organisation", "number", "id"], name="submission_number"
             ),
-            # …and the same for any choice of status, type and source: see history.py.
+            # …and the same for any choice of status, type and source: see history/keys.py.
             models.Index(
                 fields=[
                     "organisation",

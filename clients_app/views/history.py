@@ -29,6 +29,7 @@ from django.views.decorators.vary import vary_on_headers
 from clients_app import audit, privacy
 from clients_app.heffl.contract import ClientType
 from clients_app.history.export import csv_lines
+from clients_app.history.pages import Page, page_of
 from clients_app.intake.submissions import is_correctable
 from clients_app.models import (
     ClientTypeChoice,
@@ -38,7 +39,6 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.models.history import Page, page_of
 from clients_app.models.listing import NEWEST_FIRST, Cursor, Filters, Sort
 from clients_app.models.search import LONGEST_QUERY
 from clients_app.questions import custom_fields

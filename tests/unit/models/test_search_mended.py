@@ -6,8 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from clients_app.history.pages import page_of
 from clients_app.models import Submission, search
-from clients_app.models.history import page_of
 from clients_app.models.listing import NEWEST_FIRST, Filters
 from tests.factories import OrganisationFactory, SubmissionFactory
 

@@ -11,8 +11,9 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app.models import Organisation, Submission, history, search
-from clients_app.models.history import page_of
+from clients_app.history import pages
+from clients_app.history.pages import page_of
+from clients_app.models import Organisation, Submission, search
 from clients_app.models.listing import NEWEST_FIRST, PAGE_SIZE, Cursor, Filters, Sort
 from clients_app.models.search import name_key_for, search_text_for
 from tests.factories import OrganisationFactory, SubmissionFactory
@@ -132,9 +133,9 @@ def test_every_filter_and_pair_of_filters_leaves_exactly_its_clients(
 def test_a_search_with_more_hits_than_are_sorted_still_shows_each_once(
     organisation, monkeypatch, name, order
 ):
-    monkeypatch.setattr(history, "HITS_CAP", 60)
-    monkeypatch.setattr(history, "SORT_CAP", 70)
-    monkeypatch.setattr(history, "ID_SLACK", 3)
+    monkeypatch.setattr(pages, "HITS_CAP", 60)
+    monkeypatch.setattr(pages, "SORT_CAP", 70)
+    monkeypatch.setattr(pages, "ID_SLACK", 3)
     hours = {
         "with time": list(range(200)),
         "against time": list(range(200, 0, -1)),
@@ -158,8 +159,8 @@ def test_a_search_with_more_hits_than_are_sorted_still_shows_each_once(
 def test_a_page_that_reads_its_share_without_being_full_says_so_and_goes_on(
     organisation, monkeypatch
 ):
-    monkeypatch.setattr(history, "HITS_CAP", 10)
-    monkeypatch.setattr(history, "LOOKS", (20, 20))
+    monkeypatch.setattr(pages, "HITS_CAP", 10)
+    monkeypatch.setattr(pages, "LOOKS", (20, 20))
     rows = [
         _make(
             organisation,
@@ -183,7 +184,7 @@ def test_a_page_that_reads_its_share_without_being_full_says_so_and_goes_on(
 def test_dates_with_too_many_clients_to_sort_by_name_are_shown_by_age(
     organisation, many, monkeypatch
 ):
-    monkeypatch.setattr(history, "SORT_CAP", 30)
+    monkeypatch.setattr(pages, "SORT_CAP", 30)
     filters = Filters(since=NOW - timedelta(hours=30))
 
     page = page_of(organisation, filters, Sort.named("name"))
@@ -193,7 +194,7 @@ def test_dates_with_too_many_clients_to_sort_by_name_are_shown_by_age(
 
 
 def test_the_count_stops_at_its_cap(organisation, many, monkeypatch):
-    monkeypatch.setattr(history, "COUNT_CAP", 100)
+    monkeypatch.setattr(pages, "COUNT_CAP", 100)
 
     page = page_of(organisation, Filters())
     narrow = page_of(organisation, Filters(status="CREATED"))
