@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from clients_app.history.pages import newest_ids
+from clients_app.history.keys import newest_ids
 from clients_app.models import (
     ClientTypeChoice,
     Organisation,

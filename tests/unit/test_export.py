@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app.history import pages
+from clients_app.history import export
 from clients_app.history.export import COLUMNS, csv_lines, safe_cell
 from clients_app.models.listing import Filters, Sort
 from clients_app.models.search import search_text_for
@@ -117,7 +117,7 @@ def test_any_cell_survives_and_none_begins_like_a_formula(text):
 def test_all_chunks_come_in_the_order_of_the_list_and_nothing_twice(
     organisation, monkeypatch, name
 ):
-    monkeypatch.setattr(pages, "EXPORT_CHUNK", 7)
+    monkeypatch.setattr(export, "EXPORT_CHUNK", 7)
     for at in range(40):
         SubmissionFactory(
             organisation=organisation,

@@ -11,7 +11,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app.history import pages
+from clients_app.history import keys, pages
 from clients_app.history.pages import page_of
 from clients_app.models import Organisation, Submission, search
 from clients_app.models.listing import NEWEST_FIRST, PAGE_SIZE, Cursor, Filters, Sort
@@ -194,7 +194,7 @@ def test_dates_with_too_many_clients_to_sort_by_name_are_shown_by_age(
 
 
 def test_the_count_stops_at_its_cap(organisation, many, monkeypatch):
-    monkeypatch.setattr(pages, "COUNT_CAP", 100)
+    monkeypatch.setattr(keys, "COUNT_CAP", 100)
 
     page = page_of(organisation, Filters())
     narrow = page_of(organisation, Filters(status="CREATED"))
