@@ -8,6 +8,7 @@ from clients_app.views import (
     audit,
     balance,
     brand,
+    client,
     correction,
     health,
     heffl_settings,
@@ -61,7 +62,7 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/",
-        history.submission_detail,
+        client.submission_detail,
         name="submission-detail",
     ),
     path(
@@ -86,7 +87,7 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/status/",
-        history.submission_status,
+        client.submission_status,
         name="submission-status",
     ),
     path("o/<slug:slug>/overview/", overview.overview_page, name="overview"),

@@ -1,4 +1,4 @@
-"""The clients taken in: the list, its export, one client and its live status."""
+"""The clients taken in: the list with its filters, and its export."""
 
 from __future__ import annotations
 
@@ -7,55 +7,42 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
-    JsonResponse,
     StreamingHttpResponse,
 )
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
-from django.views.decorators.vary import vary_on_headers
 
-from clients_app import audit, privacy
-from clients_app.heffl.contract import ClientType
+from clients_app import audit
 from clients_app.history.export import csv_lines
 from clients_app.history.pages import Page, page_of
-from clients_app.intake.submissions import is_correctable
 from clients_app.models import (
     ClientTypeChoice,
     Membership,
-    Role,
     Source,
     Status,
-    Submission,
 )
 from clients_app.models.listing import NEWEST_FIRST, Cursor, Filters, Sort
 from clients_app.models.search import LONGEST_QUERY
-from clients_app.questions import custom_fields
-from clients_app.questions.answers import COUNTRY
-from clients_app.questions.countries import country_code
-from clients_app.questions.fields import in_country, label_of, questions_for
 from clients_app.signup.accept import LONGEST_CAMPAIGN
-from clients_app.views import wording
 from clients_app.views.access import members_only
-from clients_app.views.waiting import wait_for_change
+from clients_app.views.client import who_added
 
 CHOICES: dict[str, Any] = {
     "status": Status,
     "type": ClientTypeChoice,
     "source": Source,
 }
-ATTEMPTS_SHOWN = 50
 YEARS = range(1970, 9999)
 
 
@@ -127,8 +114,8 @@ def _midnight(day: date) -> datetime:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of the list, ready to print."""
+class ListedClient:
+    """A client as a line of the list, ready to print."""
 
     url: str
     name: str
@@ -185,16 +172,15 @@ def _fields(asked: Asked) -> dict[str, Any]:
     return fields
 
 
-def _lines(page: Page, base: str) -> list[Line]:
+def _lines(page: Page, base: str) -> list[ListedClient]:
     types = dict(ClientTypeChoice.choices)
     labels = {value: str(label) for value, label in Status.choices}
     this_year = timezone.localtime().year
     lines = []
     for row in page.rows:
         at = timezone.localtime(row.created_at)
-        person = row.created_by
         lines.append(
-            Line(
+            ListedClient(
                 url=f"{base}{row.uuid}/",
                 name=row.display_name,
                 number=row.number,
@@ -203,8 +189,8 @@ def _lines(page: Page, base: str) -> list[Line]:
                 label=labels[row.status],
                 at=at,
                 when=_when(at, this_year),
-                by=person.shown_name if person else _door(row),
-                by_person=person is not None,
+                by=who_added(row),
+                by_person=row.created_by is not None,
             )
         )
     return lines
@@ -212,12 +198,6 @@ def _lines(page: Page, base: str) -> list[Line]:
 
 def _when(at: datetime, this_year: int) -> str:
     return date_format(at, _("j M, H:i") if at.year == this_year else _("j M Y, H:i"))
-
-
-def _door(row: Submission) -> str:
-    if row.source == Source.SIGNUP:
-        return _("Signup page")
-    return row.get_source_display()
 
 
 def _columns(asked: Asked, page: Page) -> list[dict[str, str]]:
@@ -318,125 +298,3 @@ def submission_export(request: HttpRequest, member: Membership) -> HttpResponseB
     name = f"clients-{organisation.slug}-{timezone.localdate():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-def _submission(member: Membership, uuid: UUID) -> Submission:
-    submission = get_object_or_404(
-        member.organisation.submissions.select_related("created_by"), uuid=uuid
-    )
-    submission.organisation = member.organisation
-    return submission
-
-
-def _status(submission: Submission, member: Membership) -> dict[str, Any]:
-    """Return what the status block shows."""
-    told = wording.explain(submission)
-    if submission.status == Status.REVIEW and not member.has_role(Role.REVIEWER):
-        told = wording.for_onlookers(told)
-    held = submission.status == Status.QUEUED and bool(told.detail)
-    spoken = str(told) if told.failed else ""
-    if submission.number:
-        spoken = _("Client number {number}").format(number=submission.number)
-    return {
-        "member": member,
-        "submission": submission,
-        "told": told,
-        "steps": wording.steps_of(submission, held),
-        "spoken": spoken,
-        "settled": submission.is_final
-        and (bool(submission.number) or submission.status != Status.CREATED),
-        "correctable": is_correctable(submission),
-        "decides": submission.status in (Status.NEEDS_FIX, Status.REVIEW)
-        and member.has_role(Role.REVIEWER),
-        "needs_key": told.key and member.has_role(Role.OWNER),
-    }
-
-
-@require_safe
-@members_only()
-def submission_detail(
-    request: HttpRequest, member: Membership, uuid: UUID
-) -> HttpResponse:
-    """Show one client: how far it got, what was sent, and every try."""
-    submission = _submission(member, uuid)
-    if request.method != "HEAD" and not privacy.is_cleared(submission):
-        privacy.looked(submission, member.user)
-    now = timezone.now()
-    attempts = list(submission.attempts.order_by("-fence")[: ATTEMPTS_SHOWN + 1])
-    person = submission.created_by
-    context = _status(submission, member) | {
-        "answers": answers_of(submission),
-        "attempts": [
-            wording.attempt_line(attempt, now) for attempt in attempts[:ATTEMPTS_SHOWN]
-        ],
-        "more_attempts": len(attempts) > ATTEMPTS_SHOWN,
-        "by": person.shown_name if person else _door(submission),
-        "next_query": _like_this_one(submission),
-        "cleared": privacy.is_cleared(submission),
-        "consent": privacy.consent_to(submission),
-        "looks": privacy.who_looked(submission) if member.has_role(Role.ADMIN) else [],
-    }
-    return render(request, "submissions/detail.html", context)
-
-
-def _like_this_one(submission: Submission) -> str:
-    """Return the query that opens the next form with this client's type and country."""
-    asked = {}
-    if submission.type != ClientType.COMPANY:
-        asked["type"] = submission.type
-    country = country_code(str(submission.answers.get(COUNTRY) or ""))
-    if country and country != submission.organisation.country:
-        asked["country"] = country
-    return f"?{urlencode(asked)}" if asked else ""
-
-
-def answers_of(submission: Submission) -> list[tuple[str, str]]:
-    """Return what was entered, in form order: labels and values."""
-    specs = custom_fields.specs_for(submission.organisation)
-    answers = dict(submission.answers)
-    country = country_code(str(answers.get(COUNTRY) or ""))
-    told = [(_("Client type"), submission.get_type_display())]
-    for spec in questions_for(ClientType(submission.type), specs):
-        if value := _shown(answers.pop(spec.name, None)):
-            told.append((label_of(in_country(spec, country)), value))
-    # Answers to questions that are no longer asked.
-    told += [
-        (name, shown) for name, value in answers.items() if (shown := _shown(value))
-    ]
-    return told
-
-
-def _shown(value: object) -> str:
-    if value is None or value == "":
-        return ""
-    if isinstance(value, bool):
-        return _("Yes") if value else _("No")
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value)
-
-
-@require_safe
-@vary_on_headers("Accept")
-@members_only()
-def submission_status(
-    request: HttpRequest, member: Membership, uuid: UUID
-) -> HttpResponse:
-    """Answer the status block, or the same as JSON where that is preferred.
-
-    `seen` names the status that the asker knows: the answer may wait a moment for another.
-    """
-    submission = _submission(member, uuid)
-    submission = wait_for_change(submission, request.GET.get("seen", ""))
-    context = _status(submission, member)
-    kinds = ["text/html", "application/json"]
-    if request.get_preferred_type(kinds) == "application/json":
-        return JsonResponse(
-            {
-                "status": submission.status,
-                "number": submission.number,
-                "heffl_id": submission.heffl_id,
-                "message": str(context["told"]),
-            }
-        )
-    return render(request, "submissions/_status.html", context)

@@ -37,9 +37,9 @@ from clients_app.review import decisions
 from clients_app.review.decisions import LONGEST_REASON, Tab
 from clients_app.views import wording
 from clients_app.views.access import members_only
+from clients_app.views.client import answers_of
 from clients_app.views.comparing import with_candidate, with_match
 from clients_app.views.correction import correction_form
-from clients_app.views.history import answers_of
 
 _CHOSEN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,9})")
 MATCHES_SHOWN = 3
