@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -23,9 +22,10 @@ from clients_app.models import AuditEvent, Membership, Role, User
 from clients_app.models.audit_event import AuditCursor, AuditFilters
 from clients_app.views.access import members_only
 from clients_app.views.audit_words import ACTIONS, action_words, detail_words
+from clients_app.views.period import read_period
 
 AT_ONCE = 50
-NAMES = ("person", "client", "action", "from", "to")
+NAMES = ("person", "client", "action")
 
 
 @dataclass
@@ -43,11 +43,12 @@ class Asked:
 
 
 def _asked(request: HttpRequest) -> Asked:
-    """Read the parameters. What cannot be understood is named and left out."""
+    """Read the parameters. What cannot be understood is named and not applied."""
     typed = {
         name: request.GET.get(name, "").replace("\x00", "").strip() for name in NAMES
     }
-    errors: dict[str, str] = {}
+    period = read_period(request.GET)
+    errors, typed = dict(period.errors), typed | period.typed
     person = typed["person"]
     if person and not (person.isascii() and person.isdigit() and len(person) < 19):
         errors["person"], typed["person"] = _("Choose one from the list"), ""
@@ -56,17 +57,12 @@ def _asked(request: HttpRequest) -> Asked:
     client = _uuid(typed["client"])
     if typed["client"] and not client:
         errors["client"] = _("Enter the reference of a client, as its page has it")
-    days = {name: _day(typed[name]) for name in ("from", "to")}
-    for name, day in days.items():
-        if typed[name] and day is None:
-            errors[name] = _("Enter a real date, like 2026-11-20")
-    since, until = days["from"], days["to"]
     filters = AuditFilters(
         person=int(typed["person"]) if typed["person"] else None,
         client=client,
         action=typed["action"],
-        since=_midnight(since) if since else None,
-        until=_midnight(until + timedelta(days=1)) if until else None,
+        since=period.since,
+        until=period.until,
     )
     return Asked(typed, filters, errors)
 
@@ -76,18 +72,6 @@ def _uuid(text: str) -> str:
         return str(UUID(text))
     except ValueError:
         return ""
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if len(text) == 10 and 1970 <= day.year < 9999 else None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), timezone.get_current_timezone())
 
 
 @require_safe

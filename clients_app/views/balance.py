@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -17,6 +16,7 @@ from clients_app.delivery import ledger
 from clients_app.models import Membership, Role
 from clients_app.notices import banner, digest
 from clients_app.views.access import members_only
+from clients_app.views.period import read_day
 
 DAYS = 31
 
@@ -34,11 +34,8 @@ def balance_page(request: HttpRequest, member: Membership) -> HttpResponse:
             messages.success(request, _("The change is saved."))
         return redirect("balance", organisation.slug)
     today = timezone.localdate()
-    try:
-        until = min(parse_date(request.GET.get("until", "")) or today, today)
-        since = until - timedelta(days=DAYS - 1)
-    except (ValueError, OverflowError):
-        until, since = today, today - timedelta(days=DAYS - 1)
+    until = min(read_day(request.GET.get("until", "")) or today, today)
+    since = until - timedelta(days=DAYS - 1)
     lines = list(ledger.days_of(organisation, since, until))
     began = organisation.created_at.astimezone(timezone.get_current_timezone()).date()
     context = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,13 +37,13 @@ from clients_app.models.search import LONGEST_QUERY
 from clients_app.signup.accept import LONGEST_CAMPAIGN
 from clients_app.views.access import members_only
 from clients_app.views.client import who_added
+from clients_app.views.period import read_period
 
 CHOICES: dict[str, Any] = {
     "status": Status,
     "type": ClientTypeChoice,
     "source": Source,
 }
-YEARS = range(1970, 9999)
 
 
 @dataclass
@@ -65,10 +65,12 @@ class Asked:
 
 
 def _asked(parameters: Mapping[str, str]) -> Asked:
-    """Read the list's parameters. What cannot be understood is named and left out."""
-    errors, typed = {}, {}
-    for name in ("q", *CHOICES, "campaign", "from", "to"):
+    """Read the list's parameters. What cannot be understood is named and not applied."""
+    period = read_period(parameters)
+    errors, typed = dict(period.errors), {}
+    for name in ("q", *CHOICES, "campaign"):
         typed[name] = parameters.get(name, "").replace("\x00", "").strip()
+    typed |= period.typed
     if len(typed["q"]) > LONGEST_QUERY:
         words = _("Search for {most} characters or fewer").format(most=LONGEST_QUERY)
         errors["q"], typed["q"] = words, ""
@@ -79,38 +81,17 @@ def _asked(parameters: Mapping[str, str]) -> Asked:
     for name, choices in CHOICES.items():
         if typed[name] and typed[name] not in choices.values:
             errors[name], typed[name] = _("Choose one from the list"), ""
-    days: dict[str, date | None] = {}
-    for name in ("from", "to"):
-        days[name] = _day(typed[name])
-        if typed[name] and days[name] is None:
-            errors[name], typed[name] = _("Enter a real date, like 2026-11-20"), ""
-    if days["from"] and days["to"] and days["from"] > days["to"]:
-        errors["to"] = _("Enter a date on or after the first one")
-        days["to"], typed["to"] = None, ""
-    since, until = days["from"], days["to"]
     filters = Filters(
         q=typed["q"],
         status=typed["status"],
         type=typed["type"],
         source=typed["source"],
         campaign=typed["campaign"],
-        since=_midnight(since) if since else None,
-        until=_midnight(until + timedelta(days=1)) if until else None,
+        since=period.since,
+        until=period.until,
     )
     sort = Sort.named(parameters.get("sort", "")) or NEWEST_FIRST
     return Asked(typed, filters, sort, errors)
-
-
-def _day(text: str) -> date | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if len(text) == 10 and day.year in YEARS else None
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 @dataclass(frozen=True)
@@ -240,7 +221,7 @@ def _chips(asked: Asked) -> list[dict[str, str]]:
     }
     chips = []
     for name, value in asked.typed.items():
-        if not value:
+        if not value or name in asked.errors:
             continue
         shown = value
         if name in CHOICES:
