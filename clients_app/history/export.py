@@ -16,7 +16,7 @@ from typing import Any
 
 from clients_app.history.keys import KeyRanges
 from clients_app.models import AuditEvent, Organisation, User
-from clients_app.models.audit_event import AuditCursor, AuditFilters
+from clients_app.models.audit_event import LATEST_FIRST, AuditFilters
 from clients_app.models.listing import NEWEST_FIRST, Cursor, Filters, Sort
 from clients_app.models.submission import SubmissionQuerySet
 
@@ -60,7 +60,6 @@ def export_chunks(
         read = keys.in_order(
             filters,
             sort,
-            sort.descending,
             place,
             EXPORT_CHUNK,
             looking=filters.searches,
@@ -128,15 +127,15 @@ def audit_lines(organisation: Organisation, filters: AuditFilters) -> Iterator[b
     """Yield the audit trail as CSV in pieces, newest first, under the same rules."""
     yield (BYTE_ORDER_MARK + _lines([AUDIT_COLUMNS])).encode()
     names: dict[int, str] = {}
-    cursor: AuditCursor | None = None
+    cursor: Cursor | None = None
     while True:
-        events = AuditEvent.objects.of(organisation.pk, filters)
-        chunk = list((events.after(cursor) if cursor else events)[:AUDIT_CHUNK])
+        events = AuditEvent.objects.of(organisation.pk, filters, cursor)
+        chunk = list(events[:AUDIT_CHUNK])
         if not chunk:
             return
         _learn_names(names, {event.actor_id for event in chunk if event.actor_id})
         yield _lines([_audit_cells(event, names) for event in chunk]).encode()
-        cursor = AuditCursor(chunk[-1].at, chunk[-1].pk)
+        cursor = Cursor.at(chunk[-1], LATEST_FIRST)
 
 
 def _audit_cells(event: AuditEvent, names: dict[int, str]) -> tuple[str, ...]:

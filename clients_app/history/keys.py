@@ -16,7 +16,14 @@ from typing import Any
 from django.db import connections
 
 from clients_app.models import Organisation
-from clients_app.models.listing import NEWEST_FIRST, Cursor, Filters, Key, Sort
+from clients_app.models.listing import (
+    NEWEST_FIRST,
+    Cursor,
+    Filters,
+    Key,
+    Sort,
+    beyond_sql,
+)
 from clients_app.models.search import BODY, Terms
 from clients_app.models.submission import SubmissionQuerySet
 
@@ -41,22 +48,21 @@ class KeyRanges:
         self,
         filters: Filters,
         sort: Sort,
-        falling: bool,
         cursor: Cursor | None,
         limit: int,
         *,
         prefix: str = "",
         looking: bool = False,
     ) -> list[tuple[Any, ...]]:
-        """Return up to `limit` rows (id, key, hit) after a cursor, in order.
+        """Return up to `limit` rows (id, key, hit) beyond a cursor, in the order of the walk.
 
         Filters that leave a column open are served by merging the ranges of each of its
         values. `prefix` bounds the sort key; `looking` marks the hits of the search.
         """
-        where, bounds = self._bounds(filters, sort, falling, cursor, prefix)
+        where, bounds = self._bounds(filters, sort, cursor, prefix)
         hit, texts = self._hit(filters.terms) if looking else ("1", [])
         branches, parameters = [], []
-        direction = "DESC" if falling else "ASC"
+        direction = "DESC" if sort.falls(cursor) else "ASC"
         order = f" ORDER BY 2 {direction}, 1 {direction}"
         for choice in self._choices(filters):
             equal = "".join(f" AND {column} = %s" for column in choice)
@@ -77,7 +83,6 @@ class KeyRanges:
         where, bounds = self._bounds(
             Filters(since=filters.since, until=filters.until),
             NEWEST_FIRST,
-            True,
             None,
             "",
         )
@@ -93,7 +98,7 @@ class KeyRanges:
     def count(self, filters: Filters, prefix: str = "") -> tuple[int, bool]:
         """Count what the filters leave, up to the cap; say whether there is more."""
         sort = Sort("", "name_key", False) if prefix else NEWEST_FIRST
-        where, bounds = self._bounds(filters, sort, True, None, prefix)
+        where, bounds = self._bounds(filters, sort, None, prefix)
         values = self._values(filters)
         chosen = ""
         parameters: list[Any] = [self.organisation_id]
@@ -146,7 +151,6 @@ class KeyRanges:
         self,
         filters: Filters,
         sort: Sort,
-        falling: bool,
         cursor: Cursor | None,
         prefix: str,
     ) -> tuple[str, list[Any]]:
@@ -167,12 +171,7 @@ class KeyRanges:
             where += f" AND {sort.column} >= %s AND {sort.column} < %s"
             bounds += [prefix, prefix + _LAST_CHARACTER]
         if cursor:
-            sign = "<" if falling else ">"
-            # The first bound is redundant, but only it is a range of an index.
-            where += (
-                f" AND {sort.column} {sign}= %s"
-                f" AND ({sort.column} {sign} %s OR id {sign} %s)"
-            )
+            where += beyond_sql(sort, cursor)
             bounds += [self._value(cursor.key), self._value(cursor.key), cursor.id]
         return where, bounds
 
@@ -192,5 +191,5 @@ def newest_ids(organisation: Organisation, status: str, limit: int) -> list[int]
     """Return the ids of the newest submissions in one status."""
     own: SubmissionQuerySet = organisation.submissions.all()
     keys = KeyRanges(own, organisation.pk)
-    rows = keys.in_order(Filters(status=status), NEWEST_FIRST, True, None, limit)
+    rows = keys.in_order(Filters(status=status), NEWEST_FIRST, None, limit)
     return [row[0] for row in rows]

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from clients_app.history.keys import KeyRanges
 from clients_app.models import Organisation, Submission
-from clients_app.models.listing import NEWEST_FIRST, PAGE_SIZE, Cursor, Filters, Sort
+from clients_app.models.listing import (
+    NEWEST_FIRST,
+    PAGE_SIZE,
+    Cursor,
+    Filters,
+    Sort,
+    beyond,
+    slice_of,
+)
 from clients_app.models.search import Scope, newest_hits
 from clients_app.models.submission import SubmissionQuerySet
 
@@ -105,8 +113,7 @@ class _Walk:
         """Fix the order, by age where `fall_back` says so; drop a cursor of another."""
         if fall_back and not self.sort.by_age:
             self.sort, self.too_many = NEWEST_FIRST, True
-        if self.cursor and self.cursor.column != self.sort.column:
-            self.cursor = None
+        self.cursor = self.sort.own(self.cursor)
 
     @property
     def _backwards(self) -> bool:
@@ -115,13 +122,12 @@ class _Walk:
     @property
     def _falling(self) -> bool:
         """Say whether the walk goes from high keys to low ones."""
-        return self.sort.descending != self._backwards
+        return self.sort.falls(self.cursor)
 
     def _next_in_order(self, prefix: str = "") -> _Found:
         rows = self.keys.in_order(
             self.filters,
             self.sort,
-            self._falling,
             self.cursor,
             PAGE_SIZE + 1,
             prefix=prefix,
@@ -132,14 +138,13 @@ class _Walk:
     def _of_these(self, ids: Sequence[int]) -> _Found:
         """Return the next page of a set of ids that is small enough to be sorted."""
         rows = self.own.among(ids).chosen(self.filters)
-        order = self.sort.order(backwards=self._backwards)
-        page = rows.beyond(self.cursor, self.sort).order_by(*order)
+        page = beyond(rows, self.sort, self.cursor)
         pks = list(page.values_list("pk", flat=True)[: PAGE_SIZE + 1])
         return _Found(pks[:PAGE_SIZE], len(pks) > PAGE_SIZE)
 
     def _of_dates(self) -> tuple[_Found, int, bool]:
         """Sort by name or number what was added in some days, if it is not too much."""
-        added = self.keys.in_order(self.filters, NEWEST_FIRST, True, None, SORT_CAP + 1)
+        added = self.keys.in_order(self.filters, NEWEST_FIRST, None, SORT_CAP + 1)
         self._settle(fall_back=len(added) > SORT_CAP)
         if self.too_many:
             count, capped = self.keys.count(self.filters)
@@ -230,7 +235,7 @@ class _Walk:
         place, looked = self.cursor, 0
         for amount in LOOKS:
             rows = self.keys.in_order(
-                self.filters, self.sort, self._falling, place, amount + 1, looking=True
+                self.filters, self.sort, place, amount + 1, looking=True
             )
             ended = len(rows) <= amount
             rows = rows[:amount]
@@ -238,33 +243,23 @@ class _Walk:
             looked += len(rows)
             if len(found) > PAGE_SIZE or ended:
                 return _Found(found[:PAGE_SIZE], len(found) > PAGE_SIZE)
-            place = Cursor(self.sort.column, rows[-1][1], rows[-1][0])
+            pk, key, _hit = rows[-1]
+            place = Cursor(self.sort.column, key, pk, self._backwards)
         return _Found(found, True, rows[-1][0], looked)
-
-    def _place(self, row: Submission, *, backwards: bool) -> Cursor:
-        return Cursor(
-            self.sort.column, getattr(row, self.sort.column), row.pk, backwards
-        )
 
     def _assemble(self, found: _Found, count: int, capped: bool) -> Page:
         by_id = {row.pk: row for row in self.own.for_list(found.ids)}
-        rows = [by_id[pk] for pk in found.ids if pk in by_id]
-        if self._backwards:
-            rows.reverse()
-        newer = older = None
-        before = found.more if self._backwards else self.cursor is not None
-        after = self.cursor is not None if self._backwards else found.more
-        if rows and before:
-            newer = self._place(rows[0], backwards=True).encode()
-        if rows and after:
-            older = self._place(rows[-1], backwards=False).encode()
+        read = [by_id[pk] for pk in found.ids if pk in by_id]
+        part = slice_of(read, self.sort, self.cursor, more=found.more)
+        rows, newer, older = part.rows, part.newer, part.older
         if not rows and self.cursor is not None:
             way_back = replace(self.cursor, backwards=not self._backwards).encode()
             newer, older = (None, way_back) if self._backwards else (way_back, None)
         if found.last_read is not None:
             last = self.own.only("pk", self.sort.column).get(pk=found.last_read)
             back, on = (
-                self._place(last, backwards=way).encode() for way in (True, False)
+                Cursor.at(last, self.sort, backwards=way).encode()
+                for way in (True, False)
             )
             newer = back if self._backwards or not rows else newer
             older = on if not self._backwards or not rows else older

@@ -6,9 +6,8 @@ no foreign keys: history outlives what it speaks of, and never blocks its remova
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -16,7 +15,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.utils import timezone
 
-_DIGITS = re.compile(r"[0-9]{1,16}")
+from clients_app.models.listing import Cursor, Sort, beyond
+
+LATEST_FIRST = Sort("-at", "at", True)
 
 
 @dataclass(frozen=True)
@@ -30,33 +31,16 @@ class AuditFilters:
     until: datetime | None = None
 
 
-@dataclass(frozen=True)
-class AuditCursor:
-    """The event after which a page begins, in the order newest first."""
-
-    at: datetime
-    pk: int
-
-    @classmethod
-    def read(cls, text: str) -> AuditCursor | None:
-        """Return the cursor an address holds, or None when it holds none that makes sense."""
-        moment, _dot, pk = text.partition(".")
-        if not (_DIGITS.fullmatch(moment) and _DIGITS.fullmatch(pk)):
-            return None
-        micros = int(moment)
-        at = datetime.fromtimestamp(micros // 1_000_000, UTC)
-        return cls(at.replace(microsecond=micros % 1_000_000), int(pk))
-
-    def __str__(self) -> str:
-        since = self.at - datetime(1970, 1, 1, tzinfo=UTC)
-        return f"{since // timedelta(microseconds=1)}.{self.pk}"
-
-
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """Reads of one organisation's trail, newest first, each served by an index."""
 
-    def of(self, organisation_id: int, filters: AuditFilters) -> AuditEventQuerySet:
-        """Return what the filters leave of an organisation's trail, newest first."""
+    def of(
+        self,
+        organisation_id: int,
+        filters: AuditFilters,
+        cursor: Cursor | None = None,
+    ) -> AuditEventQuerySet:
+        """Return what the filters leave of an organisation's trail beyond a cursor."""
         found = self.filter(organisation_id=organisation_id)
         if filters.client:
             found = found.filter(object_type="submission", object_id=filters.client)
@@ -68,13 +52,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
             found = found.filter(at__gte=filters.since)
         if filters.until:
             found = found.filter(at__lt=filters.until)
-        return found.order_by("-at", "-id")
-
-    def after(self, cursor: AuditCursor) -> AuditEventQuerySet:
-        """Return what comes after a cursor. The first bound is what the index can use."""
-        return self.filter(at__lte=cursor.at).filter(
-            Q(at__lt=cursor.at) | Q(id__lt=cursor.pk)
-        )
+        return beyond(found, LATEST_FIRST, cursor)
 
 
 class AuditEvent(models.Model):

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from clients_app.models.listing import Cursor, Filters, Sort
+from clients_app.models.listing import Filters
 from clients_app.models.organisation import Organisation
 
 
@@ -93,18 +93,6 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
             self.among(ids)
             .select_related("created_by")
             .defer("answers", "search_text", "candidates")
-        )
-
-    def beyond(self, cursor: Cursor | None, sort: Sort) -> SubmissionQuerySet:
-        """Return what comes after a cursor; before it, when the cursor looks back."""
-        if cursor is None:
-            return self
-        less = sort.descending != cursor.backwards
-        # The outer bound is redundant, but only it is a range of an index.
-        return self.filter(
-            Q(**{f"{cursor.column}__{'lte' if less else 'gte'}": cursor.key}),
-            Q(**{f"{cursor.column}__{'lt' if less else 'gt'}": cursor.key})
-            | Q(**{f"id__{'lt' if less else 'gt'}": cursor.id}),
         )
 
 

@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from clients_app import audit
@@ -22,13 +21,20 @@ from clients_app.delivery import reconcile
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.intake.submissions import queued_again
 from clients_app.models import Organisation, Status, Submission, User
-from clients_app.models.listing import Cursor
+from clients_app.models.listing import (
+    OLDEST_FIRST,
+    PAGE_SIZE,
+    Cursor,
+    Slice,
+    Sort,
+    beyond,
+    slice_of,
+)
 
 SENDABLE = (Status.NEEDS_FIX, Status.REVIEW)
 REJECTABLE = (Status.PENDING, Status.NEEDS_FIX)
 DECIDABLE = (Status.PENDING, Status.NEEDS_FIX, Status.REVIEW)
 LONGEST_REASON = 500
-PAGE_SIZE = 50
 COUNT_CAP = 99
 
 
@@ -280,33 +286,19 @@ def tab_of(submission: Submission) -> Tab:
     return Tab.DONE
 
 
-@dataclass(frozen=True)
-class Queue:
-    """One page of a tab: its rows and the places before and after it."""
-
-    rows: list[Submission]
-    newer: str | None = None
-    older: str | None = None
+_LAST_DECIDED_FIRST = Sort("-decided", "decided_at", True)
 
 
 def page_of(
     organisation: Organisation, tab: Tab, cursor: Cursor | None = None
-) -> Queue:
+) -> Slice[Submission]:
     """Return a page of a tab: oldest first, but the newest decisions first."""
+    order = _order_of(tab)
+    cursor = order.own(cursor)
     rows = _beyond(organisation, tab, cursor, PAGE_SIZE + 1)
-    backwards = cursor is not None and cursor.backwards
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if not rows and cursor is not None:
         return page_of(organisation, tab)
-    if backwards:
-        rows.reverse()
-    before = more if backwards else cursor is not None
-    after = True if backwards else more
-    return Queue(
-        rows,
-        _place(tab, rows[0], backwards=True).encode() if before and rows else None,
-        _place(tab, rows[-1]).encode() if after and rows else None,
-    )
+    return slice_of(rows, order, cursor)
 
 
 def next_to(
@@ -315,43 +307,29 @@ def next_to(
     """Return what stands after a submission in a tab, or before it."""
     if tab is Tab.DONE and submission.decided_at is None:
         return None
-    place = _place(tab, submission, backwards=backwards)
+    place = Cursor.at(submission, _order_of(tab), backwards=backwards)
     return next(iter(_beyond(organisation, tab, place, 1)), None)
 
 
-def _place(tab: Tab, row: Submission, *, backwards: bool = False) -> Cursor:
-    # A cursor names a column of the history; here it is the one that the tab goes by.
-    at = row.decided_at if tab is Tab.DONE else row.created_at
-    return Cursor("created_at", at or row.created_at, row.pk, backwards)
+def _order_of(tab: Tab) -> Sort:
+    return _LAST_DECIDED_FIRST if tab is Tab.DONE else OLDEST_FIRST
 
 
 def _beyond(
     organisation: Organisation, tab: Tab, cursor: Cursor | None, limit: int
 ) -> list[Submission]:
     """Return up to `limit` rows after a cursor, in the order of the walk."""
-    done = tab is Tab.DONE
-    column = "decided_at" if done else "created_at"
-    falling = done != (cursor is not None and cursor.backwards)
-    rows = (
-        organisation.submissions.select_related("created_by", "decided_by")
-        .defer("search_text", "candidates")
-        .order_by(*(f"{'-' if falling else ''}{name}" for name in (column, "id")))
-    )
-    if cursor is not None and cursor.column == "created_at":
-        sign = "lt" if falling else "gt"
-        # The first bound is redundant, but only it is a range of an index.
-        rows = rows.filter(
-            Q(**{f"{column}__{sign}e": cursor.key}),
-            Q(**{f"{column}__{sign}": cursor.key}) | Q(**{f"id__{sign}": cursor.id}),
-        )
-    if done:
+    order = _order_of(tab)
+    shown = organisation.submissions.select_related("created_by", "decided_by")
+    rows = beyond(shown.defer("search_text", "candidates"), order, cursor)
+    if tab is Tab.DONE:
         return list(rows.filter(decided_at__isnull=False)[:limit])
     # SQLite takes the small index of the queue only when told its condition in so many words.
     condition = f'"{Submission._meta.db_table}"."status" IN ({_OPEN})'
     waiting = rows.extra(where=[condition])  # noqa: S610
     # One range of the index per status: two of them at once would have to be sorted.
     found = [row for one in STATUSES[tab] for row in waiting.filter(status=one)[:limit]]
-    found.sort(key=lambda row: (row.created_at, row.pk), reverse=falling)
+    found.sort(key=lambda row: (row.created_at, row.pk), reverse=order.falls(cursor))
     return found[:limit]
 
 

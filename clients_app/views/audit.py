@@ -19,12 +19,12 @@ from django.views.decorators.http import require_safe
 from clients_app import audit
 from clients_app.history.export import audit_lines
 from clients_app.models import AuditEvent, Membership, Role, User
-from clients_app.models.audit_event import AuditCursor, AuditFilters
+from clients_app.models.audit_event import LATEST_FIRST, AuditFilters
+from clients_app.models.listing import PAGE_SIZE, Cursor, slice_of
 from clients_app.views.access import members_only
 from clients_app.views.audit_words import ACTIONS, action_words, detail_words
 from clients_app.views.period import read_period
 
-AT_ONCE = 50
 NAMES = ("person", "client", "action")
 
 
@@ -80,15 +80,9 @@ def audit_list(request: HttpRequest, member: Membership) -> HttpResponse:
     """Show the trail, newest first."""
     organisation = member.organisation
     asked = _asked(request)
-    cursor = AuditCursor.read(request.GET.get("cursor", ""))
-    events = AuditEvent.objects.of(organisation.pk, asked.filters)
-    if cursor:
-        events = events.after(cursor)
-    found = list(events[: AT_ONCE + 1])
-    shown = found[:AT_ONCE]
-    older = ""
-    if len(found) > AT_ONCE:
-        older = asked.query(cursor=str(AuditCursor(shown[-1].at, shown[-1].pk)))
+    cursor = LATEST_FIRST.own(Cursor.decode(request.GET.get("cursor", "")))
+    events = AuditEvent.objects.of(organisation.pk, asked.filters, cursor)
+    page = slice_of(list(events[: PAGE_SIZE + 1]), LATEST_FIRST, cursor)
     context = {
         "member": member,
         "asked": asked,
@@ -98,10 +92,10 @@ def audit_list(request: HttpRequest, member: Membership) -> HttpResponse:
             ((code, str(words)) for code, words in ACTIONS.items()),
             key=lambda pair: pair[1],
         ),
-        "lines": _lines(shown),
+        "lines": _lines(page.rows),
         "narrowed": any(asked.typed.values()),
         "newest": asked.query() if cursor else "",
-        "older": older,
+        "older": page.older and asked.query(cursor=page.older),
         "export": reverse("audit-export", args=[organisation.slug]) + asked.query(),
     }
     return render(request, "audit/list.html", context)

@@ -31,7 +31,7 @@ from clients_app.delivery.reconcile import NotNow
 from clients_app.intake import duplicates
 from clients_app.intake.submissions import is_correctable
 from clients_app.models import HeldFor, Membership, Role, Status, Submission
-from clients_app.models.listing import Cursor
+from clients_app.models.listing import PAGE_SIZE, Cursor
 from clients_app.questions.text import UnusableText, clean_text
 from clients_app.review import decisions
 from clients_app.review.decisions import LONGEST_REASON, Tab
@@ -245,7 +245,7 @@ def _held(row: Submission) -> list[str]:
 
 def _chosen(values: Sequence[str]) -> list[tuple[str, int]]:
     """Read marks "uuid:revision"; what is none is left out."""
-    found = (_CHOSEN.fullmatch(value) for value in values[: decisions.PAGE_SIZE])
+    found = (_CHOSEN.fullmatch(value) for value in values[:PAGE_SIZE])
     return [(match[1], int(match[2])) for match in found if match]
 
 
