@@ -7,7 +7,7 @@ SHOWN = {
     "1.2.1": "integration/test_asvs.py::test_what_people_type_is_text_and_never_markup",
     "1.2.3": "integration/test_form_page.py::test_page_carries_no_inline_style_script_or_handler",
     "1.2.4": "integration/test_asvs.py::test_a_quotation_mark_in_a_search_is_a_letter",
-    "1.2.10": "unit/test_export.py::test_any_cell_survives_and_none_begins_like_a_formula",
+    "1.2.10": "unit/history/test_export.py::test_any_cell_survives_and_none_begins_like_a_formula",
     "1.3.6": "unit/test_env.py::test_read_asks_for_https_unless_every_host_is_this_machine unit/heffl/test_api.py::test_redirect_is_not_followed_to_another_host",
     "1.3.11": "integration/test_members.py::test_bad_input_is_told_at_the_field_and_kept",
     "2.2.1": "unit/test_answers.py::test_check_refuses_what_is_no_email_address",
