@@ -10,6 +10,7 @@ from clients_app.views import (
     brand,
     client,
     correction,
+    decisions,
     health,
     heffl_settings,
     history,
@@ -24,6 +25,7 @@ from clients_app.views import (
     privacy,
     receipt,
     review,
+    review_item,
     signup,
     signup_settings,
     submissions,
@@ -67,7 +69,7 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/drop/",
-        review.submission_drop,
+        decisions.submission_drop,
         name="submission-drop",
     ),
     path(
@@ -77,12 +79,12 @@ urlpatterns = [
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/link/",
-        review.submission_link,
+        decisions.submission_link,
         name="submission-link",
     ),
     path(
         "o/<slug:slug>/clients/<uuid:uuid>/send-again/",
-        review.submission_send_again,
+        decisions.submission_send_again,
         name="submission-send-again",
     ),
     path(
@@ -94,7 +96,9 @@ urlpatterns = [
     path("o/<slug:slug>/review/", review.review_queue, name="review-queue"),
     path("o/<slug:slug>/review/decide/", review.review_decide, name="review-decide"),
     path("o/<slug:slug>/review/reject/", review.review_reject, name="review-reject"),
-    path("o/<slug:slug>/review/<uuid:uuid>/", review.review_item, name="review-item"),
+    path(
+        "o/<slug:slug>/review/<uuid:uuid>/", review_item.review_item, name="review-item"
+    ),
     path("o/<slug:slug>/import/", imports.import_start, name="import-start"),
     path(
         "o/<slug:slug>/import/template.csv",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from clients_app.models import Membership, Role
-from clients_app.review import decisions
+from clients_app.review import queue
 
 register = template.Library()
 
@@ -15,5 +15,5 @@ def review_count(member: Membership) -> str | None:
     """Return how many clients wait for a decision; None for who may not decide."""
     if not member.has_role(Role.REVIEWER):
         return None
-    count = decisions.waiting_for_a_person(member.organisation)
-    return f"{decisions.COUNT_CAP}+" if count > decisions.COUNT_CAP else str(count)
+    count = queue.waiting_for_a_person(member.organisation)
+    return f"{queue.COUNT_CAP}+" if count > queue.COUNT_CAP else str(count)

@@ -16,8 +16,8 @@ from clients_app.heffl.contract import ClientType
 from clients_app.history import overview
 from clients_app.models import Membership, Role, Source, Status, Submission
 from clients_app.questions.fields import questions_for
-from clients_app.review import decisions
-from clients_app.review.decisions import Tab
+from clients_app.review import queue
+from clients_app.review.queue import Tab
 from clients_app.views import wording
 from clients_app.views.access import members_only
 
@@ -119,7 +119,7 @@ def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
 
 def _waiting(member: Membership) -> list[tuple[str, str, str]]:
     organisation = member.organisation
-    queue = reverse("review-queue", args=[organisation.slug])
+    address_of_queue = reverse("review-queue", args=[organisation.slug])
     clients = reverse("submission-list", args=[organisation.slug])
     tabs = {
         Status.PENDING: Tab.WAITING,
@@ -127,13 +127,13 @@ def _waiting(member: Membership) -> list[tuple[str, str, str]]:
         Status.REVIEW: Tab.UNCLEAR,
         Status.UNCERTAIN: Tab.UNCLEAR,
     }
-    counted = decisions.counts(organisation, [*tabs, Status.QUEUED, Status.SENDING])
+    counted = queue.counts(organisation, [*tabs, Status.QUEUED, Status.SENDING])
     told = []
     for status, count in counted.items():
         tab = tabs.get(status)
-        address = f"{queue}?{urlencode({'tab': tab.value})}" if tab else ""
+        address = f"{address_of_queue}?{urlencode({'tab': tab.value})}" if tab else ""
         address = address or f"{clients}?{urlencode({'status': status.value})}"
-        shown = f"{decisions.COUNT_CAP}+" if count > decisions.COUNT_CAP else str(count)
+        shown = f"{queue.COUNT_CAP}+" if count > queue.COUNT_CAP else str(count)
         told.append((str(status.label), shown, address))
     return told
 

@@ -12,8 +12,9 @@ from django.utils import timezone
 from clients_app.delivery import reconcile
 from clients_app.intake import duplicates
 from clients_app.models import AuditEvent, RateBudget, Status, Submission
-from clients_app.review import decisions
-from clients_app.review.decisions import Tab
+from clients_app.models.listing import Cursor
+from clients_app.review import decisions, queue
+from clients_app.review.queue import Tab
 from clients_app.signup import receipt
 from tests.factories import OrganisationFactory, SubmissionFactory
 from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
@@ -74,16 +75,12 @@ def test_pages_are_walked_from_the_oldest_on(organisation):
     for row in rows[:60]:
         Submission.objects.filter(pk=row.pk).update(created_at=rows[0].created_at)
     wanted = [row.pk for row in Submission.objects.order_by("created_at", "pk")]
-    seen, page = [], decisions.page_of(organisation, Tab.WAITING)
+    seen, page = [], queue.page_of(organisation, Tab.WAITING)
     seen += page.rows
     while page.older:
-        page = decisions.page_of(
-            organisation, Tab.WAITING, decisions.Cursor.decode(page.older)
-        )
+        page = queue.page_of(organisation, Tab.WAITING, Cursor.decode(page.older))
         seen += page.rows
-    back = decisions.page_of(
-        organisation, Tab.WAITING, decisions.Cursor.decode(page.newer)
-    )
+    back = queue.page_of(organisation, Tab.WAITING, Cursor.decode(page.newer))
 
     assert [row.pk for row in seen] == wanted
     assert [row.pk for row in back.rows] == wanted[50:100]
@@ -94,23 +91,18 @@ def test_unclear_ones_of_both_kinds_stand_in_one_order(organisation):
         made(organisation, [Status.REVIEW, Status.UNCERTAIN][at % 2]) for at in range(7)
     ]
 
-    page = decisions.page_of(organisation, Tab.UNCLEAR)
+    page = queue.page_of(organisation, Tab.UNCLEAR)
 
     assert page.rows == rows
-    assert (
-        decisions.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=False)
-        == rows[4]
-    )
-    assert (
-        decisions.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=True) == rows[2]
-    )
+    assert queue.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=False) == rows[4]
+    assert queue.next_to(organisation, Tab.UNCLEAR, rows[3], backwards=True) == rows[2]
 
 
 @pytest.mark.parametrize("tab", list(Tab))
 def test_the_queue_asks_the_same_few_questions_at_any_length(
     organisation, client, django_assert_max_num_queries, tab, reviewer
 ):
-    statuses = decisions.STATUSES.get(tab, (Status.REJECTED,))
+    statuses = queue.STATUSES.get(tab, (Status.REJECTED,))
     for at in range(55):
         made(
             organisation, statuses[at % len(statuses)], type="contact",
@@ -313,7 +305,7 @@ def test_a_double_is_closed_as_the_client_that_exists(organisation, client):
         type="contact", answers={**CONTACT, "phone": "+971501234567"},
     )  # fmt: skip
     row = made(organisation, Status.PENDING, type="contact", answers=CONTACT)
-    queue = text(client.get(REVIEW))
+    shown = text(client.get(REVIEW))
     page = text(client.get(f"{REVIEW}{row.uuid}/"))
 
     client.post(
@@ -322,7 +314,7 @@ def test_a_double_is_closed_as_the_client_that_exists(organisation, client):
     )
 
     row.refresh_from_db()
-    assert "Looks like CLT-1" in " ".join(queue.replace("<bdi>", "").split())
+    assert "Looks like CLT-1" in " ".join(shown.replace("<bdi>", "").split())
     assert "It is this client" in page
     assert (row.status, row.duplicate_of) == (Status.DROPPED, original)
     assert "Already a client" in text(client.get(REVIEW, {"tab": "done"}))
@@ -486,7 +478,7 @@ def test_the_bar_counts_for_who_may_decide(organisation, client, frontdesk, sign
 
 def test_the_queue_reads_its_own_small_index(organisation):
     rows = organisation.submissions.filter(status=Status.PENDING)
-    condition = f'"{Submission._meta.db_table}"."status" IN ({decisions._OPEN})'
+    condition = f'"{Submission._meta.db_table}"."status" IN ({queue._OPEN})'
     plan = rows.extra(where=[condition]).order_by("created_at", "id")[:51].explain()
 
     if connection.vendor == "sqlite":

@@ -16,9 +16,7 @@ from scripts.house.trees import BASE_DIR
 pytestmark = pytest.mark.once
 EXCEPTIONS = dict.fromkeys(
     [
-        "circles",
         "long_files",
-        "usual_files",
         "function_lines",
         "asset_lines",
         "template_lines",
