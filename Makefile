@@ -12,7 +12,7 @@ PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES
 	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak approve bench sandbox check fmt format lint types imports migrations \
+.PHONY: help run test soak approve bench sandbox check fmt format lint types layers migrations \
 	deploy-check secrets pins requirements messages house map \
 	installed installed-dev
 
@@ -25,7 +25,7 @@ run: installed ## start the portal with everything it needs; PORT=8000 moves it
 test: installed-dev ## run all tests on SQLite, PostgreSQL and Chromium; ARGS="-k word" for some
 	@exec $(PY) -m scripts.test $(ARGS)
 
-check: installed-dev format lint types imports migrations deploy-check secrets pins ## everything a machine can check without running tests
+check: installed-dev format lint types layers migrations deploy-check secrets pins ## everything a machine can check without running tests
 	@echo "All checks passed."
 
 soak: installed-dev ## every fault suite on both databases, one table at the end; ARGS="--only storm" for some
@@ -57,7 +57,7 @@ lint: installed-dev ## ruff
 types: installed-dev ## mypy, strict
 	@$(PRODUCTION) $(PY) -m mypy
 
-imports: installed-dev ## who may import whom
+layers: installed-dev ## who may import whom
 	.venv/bin/lint-imports
 
 migrations: installed-dev

@@ -73,7 +73,7 @@ def test_documents_name_only_make_targets_that_exist(document):
 def test_help_lists_what_the_interface_promises():
     helped = set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE))
 
-    promised = {"help", "run", "test", "check", "lint", "types", "imports"}
+    promised = {"help", "run", "test", "check", "lint", "types", "layers"}
 
     assert helped >= promised | {"bench", "soak", "sandbox"}
 
