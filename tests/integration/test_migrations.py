@@ -13,8 +13,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from clients_app import migrations
+from clients_app.history.pages import page_of
 from clients_app.models import audit_event, search
-from clients_app.models.history import NEWEST_FIRST, Filters, page_of
+from clients_app.models.listing import NEWEST_FIRST, Filters
 from scripts import schema
 from tests.factories import SubmissionFactory
 
