@@ -1,4 +1,4 @@
-"""From row to number.
+"""From a stored row to a number: the outbox, the limit of each key, the calls and what came of them.
 
 The promise: every accepted submission is created in Heffl, or is waiting in view of a
 person. It is created twice only if (a) Heffl's own list does not show a created client

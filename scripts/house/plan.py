@@ -1,12 +1,13 @@
-"""The map of the house in docs/architecture.md: the layers, and the tables.
+"""The map of the house in docs/architecture.md: the layers, the rooms, and the tables.
 
-The layers are those of pyproject.toml. Of the tables, the map says of each model where it
+The layers are those of pyproject.toml; what a room is for, its own docstring says. Of the tables, the map says of each model where it
 is; what it holds is prose that stays as somebody wrote it, and for a new model the first
 line of its docstring. A test holds the page to `filled`.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import tempfile
@@ -33,6 +34,30 @@ def layers(contracts: Iterable[figures.Layers]) -> str:
 
 def _names(rung: str) -> str:
     return " · ".join(re.split(r"\s*[|:]\s*", rung.strip()))
+
+
+def rooms(root: Path) -> str:
+    """Return a table of the app's packages and modules, from the top rung to the lowest."""
+    app = next(
+        contract
+        for contract in figures.layers(root)
+        if figures.CONTAINER in contract.containers
+    )
+    rows = ["| room | what it is for |", "| --- | --- |"]
+    for rung in app.rungs:
+        for name in _names(rung).split(" · "):
+            place = root / figures.CONTAINER / name
+            module = (
+                place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            )
+            shown = f"{name}/" if place.is_dir() else f"{name}.py"
+            said = ast.get_docstring(ast.parse(module.read_text())) or ""
+            rows.append(f"| `{shown}` | {_first_line(said)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _first_line(docstring: str) -> str:
+    return (docstring.splitlines() or [""])[0].replace("|", "or").rstrip(".")
 
 
 def models() -> dict[str, tuple[str, str]]:
@@ -64,12 +89,13 @@ def tables(found: Mapping[str, tuple[str, str]], written: str) -> str:
 
 
 def filled(page: str, root: Path = trees.BASE_DIR) -> str:
-    """Return the page with both parts between their marks.
+    """Return the page with all parts between their marks.
 
     Raises ValueError when the page has lost a mark.
     """
     written = _between(page, "tables")
     page = _replaced(page, "layers", layers(figures.layers(root)))
+    page = _replaced(page, "rooms", rooms(root))
     return _replaced(page, "tables", tables(models(), written))
 
 
@@ -92,7 +118,7 @@ def _parts(page: str, name: str) -> tuple[str, str, str]:
 
 
 def write() -> None:
-    """Write both parts of the page anew, as the tree is now."""
+    """Write the printed parts of the page anew, as the tree is now."""
     import django
 
     with tempfile.TemporaryDirectory(prefix="house-var-") as folder:
