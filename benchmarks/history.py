@@ -42,10 +42,13 @@ from clients_app.models import (  # noqa: E402
     Role,
     Submission,
     User,
-    search,
+    search_index,
 )
 from clients_app.models.listing import Cursor, Filters  # noqa: E402
-from clients_app.models.search import name_key_for, search_text_for  # noqa: E402
+from clients_app.models.search_index import (  # noqa: E402  # noqa: E402
+    name_key_for,
+    search_text_for,
+)
 
 FIRST = (
     "Sara Omar Hana Priya Karim Fatima Mohammed Aisha Yusuf Layla John Maria Chen Olga "
@@ -148,7 +151,7 @@ def repeat(organisation: Organisation, copy: int, later: timedelta) -> None:
 def fill(rows: int, places: list[tuple[Organisation, User, int]]) -> None:
     """Put `rows` rows into the first place, and one of so many into each other one."""
     with connection.schema_editor() as editor:
-        search.remove(editor)
+        search_index.remove(editor)
     Submission.objects.all().delete()
     for organisation, person, share in places:
         total = rows // share
@@ -159,7 +162,7 @@ def fill(rows: int, places: list[tuple[Organisation, User, int]]) -> None:
         for copy in range(1, copies):
             repeat(organisation, copy, SPAN / copies * copy)
     with connection.schema_editor() as editor:
-        search.install(editor)
+        search_index.install(editor)
     with connection.cursor() as cursor:
         vacuum = "VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE"
         cursor.execute(f"{vacuum} clients_app_submission")

@@ -20,10 +20,10 @@ class ClientsAppConfig(AppConfig):
             checks,
             sqlite_turns,
         )
-        from clients_app.models import search
+        from clients_app.models import search_index
 
         def mend(using: str, **_more: Any) -> None:
-            search.mend(using)
+            search_index.mend(using)
 
         connection_created.connect(sqlite_turns.take_turns)
         post_migrate.connect(mend, sender=self, weak=False)

@@ -34,7 +34,7 @@ from clients_app.models import (
     Submission,
     User,
 )
-from clients_app.models.search import Scope, newest_hits, terms_of
+from clients_app.models.search_index import Scope, newest_hits, terms_of
 
 CHUNK = 200
 PAUSE = 0.05

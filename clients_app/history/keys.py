@@ -24,7 +24,7 @@ from clients_app.models.listing import (
     Sort,
     beyond_sql,
 )
-from clients_app.models.search import BODY, Terms
+from clients_app.models.search_index import BODY, Terms
 from clients_app.models.submission import SubmissionQuerySet
 
 COUNT_CAP = 10_000

@@ -22,7 +22,7 @@ from clients_app.models.listing import (
     beyond,
     slice_of,
 )
-from clients_app.models.search import Scope, newest_hits
+from clients_app.models.search_index import Scope, newest_hits
 from clients_app.models.submission import SubmissionQuerySet
 
 HITS_CAP = 500

@@ -13,8 +13,13 @@ from clients_app.models.custom_field import (
     CustomFieldKind,
     FieldReading,
 )
-from clients_app.models.delivery import DeliveryAttempt, Hold, HoldReason, RateBudget
-from clients_app.models.drift import DriftSign
+from clients_app.models.delivery_attempt import (
+    DeliveryAttempt,
+    Hold,
+    HoldReason,
+    RateBudget,
+)
+from clients_app.models.drift_sign import DriftSign
 from clients_app.models.incident import Digest, Incident, IncidentKind
 from clients_app.models.invitation import Invitation
 from clients_app.models.organisation import (
@@ -26,15 +31,14 @@ from clients_app.models.organisation import (
     Organisation,
     Role,
 )
-from clients_app.models.privacy import (
+from clients_app.models.retention import (
     CLEARED_KEY,
     CLEARED_NAME,
     ConsentText,
     Look,
     Retention,
 )
-from clients_app.models.revision import SubmissionRevision
-from clients_app.models.signup import (
+from clients_app.models.signup_page import (
     HeldFor,
     SignupBucket,
     SignupLanguage,
@@ -51,9 +55,10 @@ from clients_app.models.submission import (
     Status,
     Submission,
 )
+from clients_app.models.submission_revision import SubmissionRevision
 from clients_app.models.tally import Tally
 from clients_app.models.user import User
-from clients_app.models.webhook import WebhookEvent, WebhookOutcome, WebhookSecret
+from clients_app.models.webhook_event import WebhookEvent, WebhookOutcome, WebhookSecret
 
 __all__ = [
     "CLEARED_KEY",

@@ -138,7 +138,7 @@ class Submission(models.Model):
         "self", on_delete=models.SET_NULL, null=True, db_index=False, related_name="+"
     )
 
-    # What a public signup leaves besides its answers: see models/signup.py.
+    # What a public signup leaves besides its answers: see models/signup_page.py.
     receipt = models.CharField(max_length=32, blank=True)
     language = models.CharField(max_length=5, blank=True)
     campaign = models.CharField(max_length=60, blank=True)

@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from clients_app import migrations
 from clients_app.history.pages import page_of
-from clients_app.models import audit_event, search
+from clients_app.models import audit_event, search_index
 from clients_app.models.listing import NEWEST_FIRST, Filters
 from scripts import schema
 from tests.factories import SubmissionFactory
@@ -122,12 +122,12 @@ def test_index_and_guards_made_anew_are_those_of_the_migrations():
     drops, makes = audit_event.guard_statements(connection.vendor)
     migrated = schema.lines(connection)
     with connection.schema_editor() as editor:
-        search.remove(editor)
+        search_index.remove(editor)
         for statement in drops:
             editor.execute(statement)
     bare = schema.lines(connection)
     with connection.schema_editor() as editor:
-        search.install(editor)
+        search_index.install(editor)
         for statement in makes:
             editor.execute(statement)
 

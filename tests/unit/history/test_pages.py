@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from clients_app.history import keys, pages
 from clients_app.history.pages import page_of
-from clients_app.models import Organisation, Submission, search
+from clients_app.models import Organisation, Submission, search_index
 from clients_app.models.listing import NEWEST_FIRST, PAGE_SIZE, Cursor, Filters, Sort
-from clients_app.models.search import name_key_for, search_text_for
+from clients_app.models.search_index import name_key_for, search_text_for
 from tests.factories import OrganisationFactory, SubmissionFactory
 
 NOW = datetime(2026, 11, 20, 13, 25, tzinfo=UTC)
@@ -390,7 +390,7 @@ def test_the_search_index_can_be_taken_away_and_made_anew(organisation):
     with connection.cursor() as cursor:
         editor = type("Editor", (), {"connection": connection})()
         editor.execute = lambda sql, params=None: cursor.execute(sql, params)
-        search.install(editor)
+        search_index.install(editor)
 
     page = page_of(organisation, Filters(q="kept"))
     assert [found.pk for found in page.rows] == [row.pk]

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from clients_app.history.pages import page_of
-from clients_app.models import Submission, search
+from clients_app.models import Submission, search_index
 from clients_app.models.listing import NEWEST_FIRST, Filters
 from tests.factories import OrganisationFactory, SubmissionFactory
 
@@ -27,13 +27,13 @@ def found(organisation, word):
 
 
 def test_every_migration_together_leaves_the_index_working():
-    assert not search.mend("default")
+    assert not search_index.mend("default")
 
 
 def test_a_lost_trigger_comes_back_with_what_was_added_meanwhile():
     organisation = OrganisationFactory()
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TRIGGER {search.TRIGGERS[0]}")
+        cursor.execute(f"DROP TRIGGER {search_index.TRIGGERS[0]}")
     SubmissionFactory(organisation=organisation, display_name="Meanwhile LLC")
     assert found(organisation, "meanwhile") == []
 

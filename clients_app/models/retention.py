@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from clients_app.models.organisation import Organisation
-from clients_app.models.signup import SignupPage
+from clients_app.models.signup_page import SignupPage
 from clients_app.models.submission import Submission
 
 CLEARED_NAME = "—"
