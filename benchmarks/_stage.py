@@ -86,9 +86,9 @@ def empty_tables() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from clients_app.models import audit_event
+    from clients_app.models import audit_guard
 
-    drops, makes = audit_event.guard_statements(connection.vendor)
+    drops, makes = audit_guard.guard_statements(connection.vendor)
     with connection.cursor() as cursor:
         for statement in drops:
             cursor.execute(statement)

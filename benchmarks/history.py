@@ -45,7 +45,7 @@ from clients_app.models import (  # noqa: E402
     search_index,
 )
 from clients_app.models.listing import Cursor, Filters  # noqa: E402
-from clients_app.models.search_index import (  # noqa: E402  # noqa: E402
+from clients_app.models.search_text import (  # noqa: E402
     name_key_for,
     search_text_for,
 )

@@ -34,7 +34,9 @@ from clients_app.models import (
     Submission,
     User,
 )
-from clients_app.models.search_index import Scope, newest_hits, terms_of
+from clients_app.models.search_index import newest_hits
+from clients_app.models.search_marks import Scope
+from clients_app.models.search_text import terms_of
 
 CHUNK = 200
 PAUSE = 0.05

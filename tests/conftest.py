@@ -17,7 +17,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import translation
 
-from clients_app.models import ApiCredential, Membership, Role, User, audit_event
+from clients_app.models import ApiCredential, Membership, Role, User, audit_guard
 from heffl_sandbox import server
 from heffl_sandbox.control import Control
 from tests.factories import MembershipFactory, OrganisationFactory
@@ -46,7 +46,7 @@ def _audit_may_be_flushed():
 
     def sql_flush(*args, **kwargs):
         flush = original(*args, **kwargs)
-        drops, makes = audit_event.guard_statements(vendor)
+        drops, makes = audit_guard.guard_statements(vendor)
         return [*drops, *flush, *makes] if flush else []
 
     operations.sql_flush = sql_flush

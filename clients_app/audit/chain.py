@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from clients_app.crypto import KeyRing
 from clients_app.models import AuditEvent, AuditSeal
-from clients_app.models.audit_event import trigger_names
+from clients_app.models.audit_guard import trigger_names
 
 log = logging.getLogger("portal.audit")
 BATCH = 500

@@ -24,7 +24,8 @@ from clients_app.models.listing import (
     Sort,
     beyond_sql,
 )
-from clients_app.models.search_index import BODY, Terms
+from clients_app.models.search_index import BODY
+from clients_app.models.search_text import Terms
 from clients_app.models.submission import SubmissionQuerySet
 
 COUNT_CAP = 10_000

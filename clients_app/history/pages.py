@@ -22,7 +22,8 @@ from clients_app.models.listing import (
     beyond,
     slice_of,
 )
-from clients_app.models.search_index import Scope, newest_hits
+from clients_app.models.search_index import newest_hits
+from clients_app.models.search_marks import Scope
 from clients_app.models.submission import SubmissionQuerySet
 
 HITS_CAP = 500

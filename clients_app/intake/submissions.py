@@ -26,7 +26,7 @@ from clients_app.models import (
     SubmissionRevision,
     User,
 )
-from clients_app.models.search_index import name_key_for, search_text_for
+from clients_app.models.search_text import name_key_for, search_text_for
 from clients_app.questions.matching import display_name, match_key
 
 LANES = {

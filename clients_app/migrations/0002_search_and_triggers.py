@@ -1,7 +1,7 @@
 """What models cannot say: the search index, the audit trail's guards, the cache's table.
 
 The SQL stands here as it was at the first release, and is no longer changed. The index and
-the guards are also made anew later, by clients_app.models.search and .audit_event;
+the guards are also made anew later, by clients_app.models.search_index and .audit_guard;
 tests/integration/test_migrations.py holds that both make the same. Who changes them there
 adds a migration that brings the databases along.
 """

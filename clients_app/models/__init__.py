@@ -1,50 +1,28 @@
 """The tables. Import them from here: `from clients_app.models import Submission`."""
 
-from clients_app.models.audit_event import AuditEvent, AuditSeal
+from clients_app.models.api_credential import ApiCredential, KeySlot
+from clients_app.models.audit_event import AuditEvent
+from clients_app.models.audit_seal import AuditSeal
 from clients_app.models.client_key import ClientKey
-from clients_app.models.csv_import import (
-    PAUSED_UNTIL,
-    CsvImport,
-    ImportedRow,
-    ImportState,
-)
-from clients_app.models.custom_field import (
-    CustomField,
-    CustomFieldKind,
-    FieldReading,
-)
-from clients_app.models.delivery_attempt import (
-    DeliveryAttempt,
-    Hold,
-    HoldReason,
-    RateBudget,
-)
+from clients_app.models.consent_text import ConsentText
+from clients_app.models.csv_import import PAUSED_UNTIL, CsvImport, ImportState
+from clients_app.models.custom_field import CustomField, CustomFieldKind
+from clients_app.models.delivery_attempt import DeliveryAttempt
+from clients_app.models.digest import Digest
 from clients_app.models.drift_sign import DriftSign
-from clients_app.models.incident import Digest, Incident, IncidentKind
+from clients_app.models.field_reading import FieldReading
+from clients_app.models.hold import Hold, HoldReason
+from clients_app.models.imported_row import ImportedRow
+from clients_app.models.incident import Incident, IncidentKind
 from clients_app.models.invitation import Invitation
-from clients_app.models.organisation import (
-    RANK,
-    ApiCredential,
-    ApprovalMode,
-    KeySlot,
-    Membership,
-    Organisation,
-    Role,
-)
-from clients_app.models.retention import (
-    CLEARED_KEY,
-    CLEARED_NAME,
-    ConsentText,
-    Look,
-    Retention,
-)
-from clients_app.models.signup_page import (
-    HeldFor,
-    SignupBucket,
-    SignupLanguage,
-    SignupMail,
-    SignupPage,
-)
+from clients_app.models.look import Look
+from clients_app.models.membership import RANK, Membership, Role
+from clients_app.models.organisation import ApprovalMode, Organisation
+from clients_app.models.rate_budget import RateBudget
+from clients_app.models.retention import CLEARED_KEY, CLEARED_NAME, Retention
+from clients_app.models.signup_bucket import SignupBucket
+from clients_app.models.signup_mail import SignupMail
+from clients_app.models.signup_page import HeldFor, SignupLanguage, SignupPage
 from clients_app.models.submission import (
     FINAL,
     NEEDS_PERSON,
@@ -58,7 +36,8 @@ from clients_app.models.submission import (
 from clients_app.models.submission_revision import SubmissionRevision
 from clients_app.models.tally import Tally
 from clients_app.models.user import User
-from clients_app.models.webhook_event import WebhookEvent, WebhookOutcome, WebhookSecret
+from clients_app.models.webhook_event import WebhookEvent, WebhookOutcome
+from clients_app.models.webhook_secret import WebhookSecret
 
 __all__ = [
     "CLEARED_KEY",

@@ -1,7 +1,7 @@
-"""AuditEvent: who did what and to which fields, never with which values. AuditSeal: its chain.
+"""AuditEvent: who did what and to which fields, never with which values.
 
-Both are append-only, and the database itself refuses to change or remove a row. There are
-no foreign keys: history outlives what it speaks of, and never blocks its removal.
+Append-only: see audit_guard.py. There are no foreign keys: history outlives what it
+speaks of, and never blocks its removal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.utils import timezone
 
@@ -98,80 +97,3 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Raise TypeError: an audit event is never removed."""
         raise TypeError("An audit event is never removed")
-
-
-class AuditSeal(models.Model):
-    """One link of the chain over the events: see clients_app.audit_chain.
-
-    `entries` are pairs of event id and digest, in order of id; `digest` covers them and
-    the link before; `mac` is made with the key ring from `digest`, so that nobody who can
-    write to the database alone can make a chain that holds.
-    """
-
-    position = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField(default=timezone.now)
-    last_event = models.BigIntegerField()
-    entries = models.JSONField()
-    digest = models.CharField(max_length=64)
-    kid = models.CharField(max_length=32)
-    mac = models.CharField(max_length=64)
-
-    def __str__(self) -> str:
-        return f"seal {self.position}"
-
-
-GUARDED = (AuditEvent, AuditSeal)
-_REFUSAL = "the audit trail is append-only"
-
-
-def trigger_names(connection: BaseDatabaseWrapper) -> set[str]:
-    """Return the names of the triggers that guard the two tables."""
-    deeds = ["update", "delete"]
-    if connection.vendor == "postgresql":
-        deeds.append("truncate")
-    return {f"{table._meta.db_table}_no_{deed}" for table in GUARDED for deed in deeds}
-
-
-def _statements(vendor: str) -> list[str]:
-    made = []
-    if vendor == "postgresql":
-        made.append(
-            "CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger AS "
-            f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$ LANGUAGE plpgsql"
-        )
-    for table in (each._meta.db_table for each in GUARDED):
-        for deed in ("update", "delete"):
-            each_row = "FOR EACH ROW" if vendor == "sqlite" else "FOR EACH STATEMENT"
-            does = (
-                f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
-                if vendor == "sqlite"
-                else "EXECUTE FUNCTION audit_is_append_only()"
-            )
-            made.append(
-                f"CREATE TRIGGER {table}_no_{deed} BEFORE {deed.upper()} ON {table} "
-                f"{each_row} {does}"
-            )
-        if vendor == "postgresql":
-            made.append(
-                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-                "FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()"
-            )
-    return made
-
-
-def _drops(vendor: str) -> list[str]:
-    made = []
-    for table in (each._meta.db_table for each in GUARDED):
-        on = f" ON {table}" if vendor == "postgresql" else ""
-        for deed in ("update", "delete", "truncate"):
-            made.append(f"DROP TRIGGER IF EXISTS {table}_no_{deed}{on}")
-    return made
-
-
-def guard_statements(vendor: str) -> tuple[list[str], list[str]]:
-    """Return what takes the triggers away and what makes them, as SQL for one engine.
-
-    On SQLite a migration that rebuilds one of the tables drops its triggers: such a
-    migration makes them again as its last step, with SQL of its own.
-    """
-    return _drops(vendor), _statements(vendor)

@@ -1,7 +1,8 @@
 """ClientKey: what a client may be known by, so that a second one like it is found at once.
 
 A mark of 64 bits instead of the text itself: an index of whole numbers is small, and a name
-or a phone stands in one place only, the submission. Which marks: matching.client_keys().
+or a phone stands in one place only, the submission. Which marks:
+questions.matching.client_keys().
 """
 
 from __future__ import annotations

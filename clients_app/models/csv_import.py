@@ -1,4 +1,4 @@
-"""CsvImport: one uploaded file on its way into the queue. ImportedRow: what became of a line.
+"""CsvImport: one uploaded file, a table of clients, on its way into the queue.
 
 The file itself is kept, compressed, only as long as somebody may want its failed rows.
 """
@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients_app.models.organisation import Organisation
-from clients_app.models.submission import Submission
 
 PAUSED_UNTIL = datetime(2900, 1, 1, tzinfo=UTC)
 """The `not_before` of a client whose import is paused: no hold that ends moves it."""
@@ -84,18 +83,3 @@ class CsvImport(models.Model):
 
     def __str__(self) -> str:
         return f"import {self.pk}"
-
-
-class ImportedRow(models.Model):
-    """Which line of which import a submission came from."""
-
-    csv_import = models.ForeignKey(
-        CsvImport, on_delete=models.CASCADE, related_name="rows"
-    )
-    line = models.PositiveIntegerField()
-    submission = models.OneToOneField(
-        Submission, on_delete=models.CASCADE, related_name="imported_row"
-    )
-
-    def __str__(self) -> str:
-        return f"line {self.line} of {self.csv_import_id}"

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from clients_app.models.organisation import Organisation, Role
+from clients_app.models.membership import Role
+from clients_app.models.organisation import Organisation
 
 
 class Invitation(models.Model):

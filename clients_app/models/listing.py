@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from django.db import models
 from django.db.models import Q
 
-from clients_app.models.search_index import Terms, terms_of
+from clients_app.models.search_text import Terms, terms_of
 
 PAGE_SIZE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,31 +2,21 @@
 """The search index of the history table: trigrams, scoped to one organisation.
 
 SQLite keeps an FTS5 table beside the submissions, PostgreSQL a GIN index over an array of
-terms; neither needs an extension or a certain locale. In both, every entry carries marks
-of the organisation, the status group, the type and the source, so that the index never
-yields what a filter would only throw away again.
+terms; neither needs an extension or a certain locale. In both, every entry carries the
+marks of search_marks.py.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-SHORTEST = 3
-LONGEST_QUERY = 330
-_MOST_WORDS = 12
-_NAME_LENGTH = 330
-_TEXT_LENGTH = 2_000
-
-# Stands before a name and, twice, before that: so one or two letters that a name begins
-# with make a trigram of their own. Private use, like the marks below.
-START = "\uf8ff"
+from clients_app.models.search_marks import Scope, sql_group, sql_marks
+from clients_app.models.search_text import START, Terms
 
 # What is searched. The number comes from its own column, so that nobody who stores one
 # has to think of the search.
@@ -34,130 +24,6 @@ BODY = (
     f"'{START * 2}' || search_text || ' | ' || CASE WHEN substr(number, 1, 1) BETWEEN"
     f" '0' AND '9' THEN '{START * 2}' ELSE '' END || lower(number)"
 )
-
-# A mark is three characters: what it says, then the organisation in base 6,000. The
-# alphabet is Unicode's private use area, which no cleaned answer contains.
-_ANY = "any"
-_KINDS = (
-    _ANY,
-    "PENDING", "WAITING", "CREATED", "NEEDS_FIX", "REVIEW", "REJECTED", "DROPPED",
-    "company", "contact",
-    "frontdesk", "signup", "import",
-)  # fmt: skip
-_GROUPS = {"QUEUED": "WAITING", "SENDING": "WAITING", "UNCERTAIN": "WAITING"}
-_DIGITS_FROM, _KINDS_FROM, _BASE = 0xE000, 0xF8A0, 6_000
-
-
-def _plain(text: str) -> str:
-    """Return text for comparing: NFKC, case folded, single blanks, nothing invisible."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    shown = (
-        " " if unicodedata.category(char) == "Cc" else char
-        for char in unicodedata.normalize("NFC", folded)
-        if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
-    )
-    return " ".join("".join(shown).split())
-
-
-def _western(text: str) -> str:
-    """Turn the digits of every script into 0–9."""
-    return "".join(
-        str(unicodedata.digit(char)) if char.isdigit() and not char.isascii() else char
-        for char in text
-    )
-
-
-def name_key_for(name: str) -> str:
-    """Return the form of a client's name that lists are sorted by (at most 330 characters)."""
-    return _plain(name)[:_NAME_LENGTH].rstrip()
-
-
-def search_text_for(
-    display_name: str, answers: Mapping[str, Any], number: str = ""
-) -> str:
-    """Return the text a client is found by: name, number, e-mail, phone and tax number.
-
-    `answers` are those of the form (input names). The number that Heffl issues is searched
-    in its own column as well and need not be given. A phone is found with and without its +,
-    and both phone and tax number by their digits alone.
-    """
-    names = [display_name]
-    names += [
-        str(answers.get(key) or "") for key in ("name", "first_name", "last_name")
-    ]
-    seen = " ".join(_plain(name) for name in names[:1])
-    for name in map(_plain, names[1:]):
-        if name not in seen:
-            seen += f" | {name}"
-    phone = re.sub(r"[^0-9+]", "", _western(str(answers.get("phone") or "")))
-    tax = str(answers.get("tax_number") or "")
-    tax_digits = re.sub(r"[^0-9]", "", _western(tax))
-    parts = [seen, number, str(answers.get("email") or ""), phone, tax]
-    if tax_digits != tax:
-        parts.append(tax_digits)
-    return _western(" | ".join(filter(None, map(_plain, parts))))[:_TEXT_LENGTH]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What somebody searches for: texts that must all occur.
-
-    `prefix` is set when these are only one or two characters, which a name begins with (or
-    a number, if it begins with a digit).
-    """
-
-    words: tuple[str, ...] = ()
-    prefix: str = ""
-
-
-def terms_of(query: str) -> Terms:
-    """Take a search apart. Words of one or two letters stay with the word after them."""
-    text = _western(_plain(query))
-    if re.fullmatch(r"[\d\s()+./-]+", text):
-        digits = re.sub(r"\D", "", text)
-        if len(digits) >= 7:
-            # A phone or tax number as people write them; 050 and 00971 lose their zeros.
-            bare = digits.lstrip("0")
-            return Terms((bare if len(bare) >= SHORTEST else digits,))
-    if len(text) < SHORTEST:
-        begins = START * (SHORTEST - len(text)) + text
-        return Terms((begins,), text) if text else Terms()
-    words: list[str] = []
-    held = ""
-    for word in text.split(" ")[:_MOST_WORDS]:
-        held = f"{held} {word}".strip()
-        if len(held) >= SHORTEST:
-            words.append(held)
-            held = ""
-    if held and words:
-        words[-1] = f"{words[-1]} {held}"
-    return Terms(tuple(dict.fromkeys(words)))
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Where to look: one organisation, and what is asked of status, type and source."""
-
-    organisation_id: int
-    status: str = ""
-    type: str = ""
-    source: str = ""
-
-    def marks(self) -> list[str]:
-        """Return the marks that every hit carries."""
-        asked = [_GROUPS.get(self.status, self.status), self.type, self.source]
-        return [_mark(kind, self.organisation_id) for kind in asked if kind] or [
-            _mark(_ANY, self.organisation_id)
-        ]
-
-
-def _mark(kind: str, organisation_id: int) -> str:
-    high, low = divmod(organisation_id, _BASE)
-    return (
-        chr(_KINDS_FROM + _KINDS.index(kind))
-        + chr(_DIGITS_FROM + high % _BASE)
-        + chr(_DIGITS_FROM + low)
-    )
 
 
 def newest_hits(
@@ -259,40 +125,15 @@ END $$
 """
 
 
-def _sql_group(row: str) -> str:
-    pairs = "".join(f" WHEN '{a}' THEN '{b}'" for a, b in _GROUPS.items())
-    return f"CASE {row}status{pairs} ELSE {row}status END"
-
-
-def _sql_kind(value: str) -> str:
-    cases = "".join(
-        f" WHEN '{kind}' THEN {_KINDS_FROM + at}" for at, kind in enumerate(_KINDS)
-    )
-    return f"CASE {value}{cases} END"
-
-
-def _sql_marks(row: str, char: str, text: str) -> list[str]:
-    """Return SQL expressions for the four marks of a row."""
-    owner = f"{row}organisation_id"
-    digits = [
-        f"{char}({_DIGITS_FROM} + ({owner} / {_BASE} % {_BASE}){text})",
-        f"{char}({_DIGITS_FROM} + ({owner} % {_BASE}){text})",
-    ]
-    kinds = [f"'{_ANY}'", _sql_group(row), f"{row}type", f"{row}source"]
-    return [
-        " || ".join([f"{char}({_sql_kind(f'({kind})')})", *digits]) for kind in kinds
-    ]
-
-
 def _sql_body(row: str) -> str:
     return re.sub(r"\b(search_text|number)\b", rf"{row}\1", BODY)
 
 
 def _sqlite_install() -> list[str]:
     columns = "organisation, status, type, source, body"
-    new = f"new.id, {', '.join(_sql_marks('new.', 'char', ''))}, {_sql_body('new.')}"
+    new = f"new.id, {', '.join(sql_marks('new.', 'char', ''))}, {_sql_body('new.')}"
     old = (
-        f"'delete', old.id, {', '.join(_sql_marks('old.', 'char', ''))},"
+        f"'delete', old.id, {', '.join(sql_marks('old.', 'char', ''))},"
         f" {_sql_body('old.')}"
     )
     add = f"INSERT INTO submission_search (rowid, {columns}) VALUES ({new});"
@@ -303,9 +144,9 @@ def _sqlite_install() -> list[str]:
     changed = (
         "old.search_text IS NOT new.search_text OR old.number IS NOT new.number"
         " OR old.type IS NOT new.type"
-        f" OR {_sql_group('old.')} IS NOT {_sql_group('new.')}"
+        f" OR {sql_group('old.')} IS NOT {sql_group('new.')}"
     )
-    existing = f"{', '.join(_sql_marks('', 'char', ''))}, {BODY} FROM {_TABLE}"
+    existing = f"{', '.join(sql_marks('', 'char', ''))}, {BODY} FROM {_TABLE}"
     return [
         f"CREATE VIRTUAL TABLE submission_search USING fts5({columns}, content='',"
         " tokenize='trigram case_sensitive 1')",
@@ -333,7 +174,7 @@ _SQLITE_REMOVE = [
 
 def _postgresql_install() -> list[str]:
     marks = ", ".join(
-        f"{mark} || (id >> {_BLOCK})" for mark in _sql_marks("", "chr", "::int")
+        f"{mark} || (id >> {_BLOCK})" for mark in sql_marks("", "chr", "::int")
     )
     return [
         # Names sort by code point, as on SQLite; beginnings of names become ranges.

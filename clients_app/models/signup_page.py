@@ -1,4 +1,4 @@
-"""SignupPage (how a public page looks and what it asks), what keeps robots off it, and mail.
+"""SignupPage: how an organisation's public page looks and what it asks.
 
 Whether the page is open, and what happens to what arrives there, is
 `Organisation.signup_mode`; an empty mode closes it.
@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients_app.models.organisation import Organisation
-from clients_app.models.submission import Submission
 
 
 class SignupLanguage(models.TextChoices):
@@ -85,40 +84,3 @@ class SignupPage(models.Model):
     def text(self, name: str, language: str) -> str:
         """Return the organisation's own `intro`, `thanks` or `consent`, or ""."""
         return str(getattr(self, f"{name}_{language}", ""))
-
-
-class SignupBucket(models.Model):
-    """How much one network, or one organisation's page, has sent lately.
-
-    `mark` is a keyed hash: no address of a visitor is stored. The bucket is empty when
-    `empty_at` has passed; every signup moves that on by one step.
-    """
-
-    mark = models.CharField(max_length=64, unique=True)
-    empty_at = models.FloatField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"bucket {self.mark[:8]}"
-
-
-class SignupMail(models.Model):
-    """What a visitor who left an address has been told about one signup, and what is next.
-
-    Such a row lives until the last word has gone out. `told` names the last event mailed
-    ("" = none yet), `told_revision` the revision it was about. About an odd signup nothing
-    is told (QUIET) before a person approved it: the address may be anybody's.
-    """
-
-    QUIET = "quiet"
-
-    submission = models.OneToOneField(
-        Submission, on_delete=models.CASCADE, related_name="signup_mail"
-    )
-    link = models.URLField(max_length=300)
-    told = models.CharField(max_length=10, blank=True)
-    told_revision = models.PositiveIntegerField(default=0)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now, db_index=True)
-
-    def __str__(self) -> str:
-        return f"mail about {self.submission_id}"

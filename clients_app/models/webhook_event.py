@@ -1,38 +1,16 @@
-"""WebhookSecret (sealed, write-only) and WebhookEvent (what Heffl reported, once each).
+"""WebhookEvent: what Heffl reported, once each.
 
 An event keeps ids and what came of it, never the body.
 """
 
 from __future__ import annotations
 
-import uuid
-
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from clients_app.models.organisation import Organisation
-
-
-class WebhookSecret(models.Model):
-    """A signing secret of Heffl's webhooks. Two may be held while one replaces the other."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.CASCADE, related_name="webhook_secrets"
-    )
-    ciphertext = models.TextField()
-    last_four = models.CharField(max_length=4)
-    added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    added_at = models.DateTimeField(default=timezone.now)
-    last_used_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"webhook secret …{self.last_four}"
 
 
 class WebhookOutcome(models.TextChoices):

@@ -33,7 +33,7 @@ from clients_app.models import (
     Status,
 )
 from clients_app.models.listing import NEWEST_FIRST, Cursor, Filters, Sort
-from clients_app.models.search_index import LONGEST_QUERY
+from clients_app.models.search_text import LONGEST_QUERY
 from clients_app.signup.accept import LONGEST_CAMPAIGN
 from clients_app.views.access import members_only
 from clients_app.views.client import who_added

@@ -11,7 +11,7 @@ from clients_app import audit
 from clients_app.audit import chain
 from clients_app.crypto import KeyRing, new_entry
 from clients_app.models import AuditEvent, AuditSeal
-from clients_app.models.audit_event import guard_statements, trigger_names
+from clients_app.models.audit_guard import guard_statements, trigger_names
 
 
 @pytest.fixture

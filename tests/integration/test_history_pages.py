@@ -21,7 +21,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from clients_app.models.search_index import name_key_for, search_text_for
+from clients_app.models.search_text import name_key_for, search_text_for
 from tests.factories import SubmissionFactory
 
 LIST = "/o/al-noor/clients/"

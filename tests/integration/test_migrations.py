@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from clients_app import migrations
 from clients_app.history.pages import page_of
-from clients_app.models import audit_event, search_index
+from clients_app.models import audit_guard, search_index
 from clients_app.models.listing import NEWEST_FIRST, Filters
 from scripts import schema
 from tests.factories import SubmissionFactory
@@ -119,7 +119,7 @@ def test_the_two_replace_every_old_one_and_each_only_once():
 
 @pytest.mark.django_db(transaction=True)
 def test_index_and_guards_made_anew_are_those_of_the_migrations():
-    drops, makes = audit_event.guard_statements(connection.vendor)
+    drops, makes = audit_guard.guard_statements(connection.vendor)
     migrated = schema.lines(connection)
     with connection.schema_editor() as editor:
         search_index.remove(editor)

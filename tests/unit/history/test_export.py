@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clients_app.history import export
 from clients_app.history.export import COLUMNS, csv_lines, safe_cell
 from clients_app.models.listing import Filters, Sort
-from clients_app.models.search_index import search_text_for
+from clients_app.models.search_text import search_text_for
 from tests.factories import SubmissionFactory, UserFactory
 
 AT = datetime(2026, 11, 20, 21, 25, 7, tzinfo=UTC)

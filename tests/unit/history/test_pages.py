@@ -15,7 +15,7 @@ from clients_app.history import keys, pages
 from clients_app.history.pages import page_of
 from clients_app.models import Organisation, Submission, search_index
 from clients_app.models.listing import NEWEST_FIRST, PAGE_SIZE, Cursor, Filters, Sort
-from clients_app.models.search_index import name_key_for, search_text_for
+from clients_app.models.search_text import name_key_for, search_text_for
 from tests.factories import OrganisationFactory, SubmissionFactory
 
 NOW = datetime(2026, 11, 20, 13, 25, tzinfo=UTC)
