@@ -21,7 +21,10 @@ class SignupLanguage(models.TextChoices):
 
 
 class HeldFor(models.TextChoices):
-    """Why a public signup waits for a person: the codes in `Submission.held_for`."""
+    """Why a public signup waits for a person: the codes in `Submission.held_for`.
+
+    Here and not beside that column, since only what came through a signup page has them.
+    """
 
     ALL = "all", _("Every signup is looked at")
     TRAP = "trap", _("A field that people cannot see was filled in")
