@@ -27,12 +27,13 @@ from clients_app.models.rate_budget import RateBudget
 from clients_app.models.retention import CLEARED_KEY, CLEARED_NAME, Retention
 from clients_app.models.signup_bucket import SignupBucket
 from clients_app.models.signup_mail import SignupMail
-from clients_app.models.signup_page import HeldFor, SignupLanguage, SignupPage
+from clients_app.models.signup_page import SignupLanguage, SignupPage
 from clients_app.models.submission import (
     FINAL,
     NEEDS_PERSON,
     WAITING,
     ClientTypeChoice,
+    HeldFor,
     Lane,
     Source,
     Status,

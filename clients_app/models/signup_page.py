@@ -20,20 +20,6 @@ class SignupLanguage(models.TextChoices):
     ARABIC = "ar", "العربية"
 
 
-class HeldFor(models.TextChoices):
-    """Why a public signup waits for a person: the codes in `Submission.held_for`.
-
-    Here and not beside that column, since only what came through a signup page has them.
-    """
-
-    ALL = "all", _("Every signup is looked at")
-    TRAP = "trap", _("A field that people cannot see was filled in")
-    TOO_FAST = "too_fast", _("It was sent faster than people type")
-    UNVERIFIED = "unverified", _("The browser did not prove that it is one")
-    MANY = "many", _("Many came in a short time")
-    LINKS = "links", _("It has web addresses where none are asked for")
-
-
 class SignupPage(models.Model):
     """The public page of one organisation.
 

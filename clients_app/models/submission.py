@@ -61,6 +61,17 @@ class ClientTypeChoice(models.TextChoices):
     CONTACT = "contact", _("Contact")
 
 
+class HeldFor(models.TextChoices):
+    """Why a public signup waits for a person: the codes in `held_for`."""
+
+    ALL = "all", _("Every signup is looked at")
+    TRAP = "trap", _("A field that people cannot see was filled in")
+    TOO_FAST = "too_fast", _("It was sent faster than people type")
+    UNVERIFIED = "unverified", _("The browser did not prove that it is one")
+    MANY = "many", _("Many came in a short time")
+    LINKS = "links", _("It has web addresses where none are asked for")
+
+
 class SubmissionQuerySet(models.QuerySet["Submission"]):
     """Reads of submissions for the history table."""
 
