@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clients_app.history.keys import KeyRanges
@@ -29,10 +29,9 @@ from tests.factories import SubmissionFactory
 
 AT = datetime(2026, 11, 20, 13, 25, tzinfo=UTC)
 LAST_DECIDED_FIRST = Sort("-decided", "decided_at", True)
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-    | st.sampled_from(["created_at", "decided_at", "at", "name_key", "number"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=2),
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
+    st.sampled_from([[], {}, "created_at", "decided_at", "at", "name_key", "number"]),
 )  # fmt: skip
 
 
@@ -51,10 +50,11 @@ def test_a_cursor_survives_its_address(micros, row, backwards):
     assert Cursor.decode(cursor.encode()) == cursor
 
 
-@given(st.lists(ANYTHING, min_size=4, max_size=4))
-@example([[], "x", 1, 0])
-@example([{}, 5, 1, True])
-@example(["at", 2**56, 1, 0])
+@settings(deadline=None)
+@given(st.tuples(ANYTHING, ANYTHING, ANYTHING, ANYTHING))
+@example(([], "x", 1, 0))
+@example(({}, 5, 1, True))
+@example(("at", 2**56, 1, 0))
 def test_any_place_is_a_cursor_or_none(place):
     text = base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
     cursor = Cursor.decode(text)
