@@ -8,6 +8,7 @@ its deadline. The next delivery finds what it left.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from django.db import connection
 
 from clients_app.models import ApiCredential, Status, Submission
 from tests.fleet import wait_until
-from tests.soak.ground import Ground
+from tests.soak.ground import PATIENCE, PATIENT, Ground
 from tests.soak.nursery import Nursery, wait_gone
 from tests.soak.report import Result
 
@@ -36,7 +37,10 @@ STOPPED_AT = ("connect", "sendto", "recvfrom")
 # The real ones are 30 s: a process that is stopped has to outsleep them.
 TIMEOUTS = '{"connect": 0.5, "read": 0.6, "total": 0.8}'
 STOPPED_FOR = 1.0
+"""Seconds that it stays stopped after strace has seen it stop."""
 WAITS_IN = "rt_sigtimedwait"
+STOPPED = "--- stopped by SIGSTOP ---"
+STRUCK = re.compile(r"\(INJECTED\)|killed by SIGKILL")
 
 
 class Traced:
@@ -65,19 +69,31 @@ class Traced:
             stderr=subprocess.DEVNULL,
         )
         if not wait_until(
-            lambda: log.exists() and WAITS_IN in log.read_text(), 20, 0.002
+            lambda: log.exists() and WAITS_IN in log.read_text(), PATIENCE, 0.002
         ):
             raise RuntimeError("strace has not got a hold of the worker")
+        self._log = log
         os.kill(self.pid, signal.SIGUSR1)
 
-    def end(self, seconds: float = 10.0) -> bool:
+    def stopped(self) -> bool:
+        """Wait until it is stopped; False when it ended before that."""
+        return wait_until(
+            lambda: self._gone() or STOPPED in self._log.read_text(errors="replace"),
+            PATIENCE,
+            0.005,
+        ) and STOPPED in self._log.read_text(errors="replace")
+
+    def _gone(self) -> bool:
+        return wait_gone(self.pid, 0)
+
+    def end(self, seconds: float = PATIENCE) -> bool:
         """Wait until it is over; False when it had to be killed."""
         ended = wait_gone(self.pid, seconds)
         if not ended:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
         try:
-            self._strace.wait(5)
+            self._strace.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._strace.kill()
             self._strace.wait()
@@ -126,7 +142,7 @@ def run(ground: Ground) -> Result:
     (key,) = ApiCredential.objects.values_list("fingerprint", flat=True)
     log = ground.folder / "strace.log"
     bad: list[str] = []
-    points = 0
+    points = struck = 0
     frozen_twice = 0
     number = 0
 
@@ -138,7 +154,8 @@ def run(ground: Ground) -> Result:
         return name
 
     def finish(what: str) -> None:
-        time.sleep(0.01)  # the stand-in may still be at it
+        if not ground.quiet():
+            bad.append(f"the stand-in is still at it after {what}")
         if not ground.recover():
             bad.append(f"stuck after {what}")
 
@@ -146,7 +163,8 @@ def run(ground: Ground) -> Result:
         kinds = sorted({*KILLED_AT, *STOPPED_AT})
         enter("counted")
         trace = "trace=" + ",".join(kinds)
-        Traced(nursery, key, log, "-e", trace).end()
+        if not Traced(nursery, key, log, "-e", trace).end():
+            raise RuntimeError("a delivery that nobody disturbs does not end")
         counts = calls_of(log)
         posts = _names_of_posts(log)
         finish("nothing")
@@ -166,7 +184,8 @@ def run(ground: Ground) -> Result:
             points += 1
             enter(f"{what} {kind} {n}")
             inject = f"inject={kind}:{what}:when={n}"
-            Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject).end(6.0)
+            Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject).end(30.0)
+            struck += bool(STRUCK.search(log.read_text(errors="replace")))
             finish(inject)
         stops = [
             (kind, n) for kind in STOPPED_AT for n in range(1, counts.get(kind, 0) + 1)
@@ -178,12 +197,14 @@ def run(ground: Ground) -> Result:
             name = enter(f"SIGSTOP {kind} {n}")
             inject = f"inject={kind}:signal=SIGSTOP:when={n}"
             traced = Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject)
-            time.sleep(STOPPED_FOR)
+            if traced.stopped():
+                struck += 1
+                time.sleep(STOPPED_FOR)
             if connection.vendor == "sqlite" or not _holds_a_lock(traced.pid):
                 finish(inject)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(traced.pid, signal.SIGCONT)
-            traced.end(6.0)
+            traced.end()
             finish(inject)
             times = ground.control.creates_per_name("crash").get(name, 0)
             if times > 1 and kind == "sendto" and n in posts:
@@ -196,16 +217,19 @@ def run(ground: Ground) -> Result:
         result.notes.append(f"twice, at these points: {sorted(twice)}")
     result.points = points
     result.faults += bad
+    if not struck:
+        result.faults.append("nothing was killed, failed or frozen")
     if frozen_twice > 1:
         result.faults.append(f"{frozen_twice} duplicates of frozen processes")
     result.duplicates -= min(frozen_twice, 1)
     result.p50 = result.p95 = result.p99 = result.settled_median = None
     _check_files(result)
     result.notes.append(
-        f"one delivery makes {counts}; killed, failed or frozen at each; "
+        f"one delivery makes {counts}; killed, failed or frozen at each "
+        f"({struck} of {points} came to that call); "
         f"twice because frozen between the last check and the first byte: {frozen_twice}"
     )
-    _control(ground, result, where.slug, log)
+    _control(ground, result)
     return result
 
 
@@ -229,27 +253,29 @@ def _check_files(result: Result) -> None:
         result.faults.append(f"integrity_check: {answer}")
 
 
-def _control(ground: Ground, result: Result, slug: str, log: Path) -> None:
-    """Kill at the answer's first byte, then queue again without a look."""
+def _control(ground: Ground, result: Result) -> None:
+    """Kill while the answer is on its way, then queue again without a look.
+
+    It waits for what it is about, however long that takes: the stand-in has made the
+    client, and the worker died before it wrote that down.
+    """
     ground.clear()
     where = ground.organisation("control")
     (key,) = ApiCredential.objects.values_list("fingerprint", flat=True)
-    with ground.nursery(SOAK_TIMEOUTS=TIMEOUTS) as nursery:
-        ground.enter(where, "first")
-        Traced(nursery, key, log, "-e", "trace=sendto,recvfrom").end()
-        lines = [
-            line
-            for line in log.read_text(errors="replace").splitlines()
-            if re.search(r"\b(sendto|recvfrom)\(", line)
-        ]
-        post = next(n for n, line in enumerate(lines) if "POST /" in line)
-        before = sum("recvfrom(" in line for line in lines[:post])
-        ground.enter(where, "second")
-        inject = f"inject=recvfrom:signal=SIGKILL:when={before + 1}"
-        Traced(nursery, key, log, "-e", "trace=recvfrom", "-e", inject).end()
-    time.sleep(0.2)
-    Submission.objects.filter(status=Status.SENDING).update(
+    ground.control.push_fault(
+        "stall", created=True, params={"seconds": PATIENCE}, method="POST"
+    )
+    ground.enter(where, "first")
+    with ground.nursery(SOAK_TIMEOUTS=json.dumps(PATIENT)) as nursery:
+        pid = nursery.spawn("one", key)
+        os.kill(pid, signal.SIGUSR1)
+        made = wait_until(ground.control.clients, PATIENCE, 0.01)
+        nursery.kill(pid)
+        died = wait_gone(pid, PATIENCE)
+    ground.control.clear_faults()
+    lost = Submission.objects.filter(status=Status.SENDING).update(
         status=Status.QUEUED, lease_until=None
     )
     ground.recover()
-    result.control("the dead are sent again", ground.count("crash").duplicates > 0)
+    twice = ground.count("crash").duplicates > 0
+    result.control("the dead are sent again", bool(made and died and lost and twice))

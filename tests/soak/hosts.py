@@ -23,7 +23,7 @@ from benchmarks._stage import free_port
 from clients_app.delivery.timing import MAX_IN_FLIGHT
 from clients_app.models import Source
 from tests.fleet import ROOT
-from tests.soak.ground import Ground
+from tests.soak.ground import PATIENCE, Ground
 from tests.soak.nursery import Nursery
 from tests.soak.report import Result
 from tests.soak.visitor import Visitor, members, web
@@ -216,8 +216,13 @@ def _fullest_window(
     return fullest
 
 
-def _play(ground: Ground, *, waiting: int, cuts: bool, sabotage: str = "") -> Result:
-    """Let both machines work off what waits, half of it as fast as the limit allows."""
+def _play(
+    ground: Ground, *, waiting: int, cuts: bool, sabotage: str = ""
+) -> tuple[Result, int]:
+    """Let both machines work off what waits, half of it as fast as the limit allows.
+
+    Returns also the most calls of one key in any window.
+    """
     slugs = [f"hosts-{name}{sabotage[:3]}" for name in ("a", "b")]
     for slug in slugs:
         where = ground.organisation(slug)
@@ -231,9 +236,9 @@ def _play(ground: Ground, *, waiting: int, cuts: bool, sabotage: str = "") -> Re
         joined: list[float] = []
         if cuts:
             joined = _day(ground, machines, slugs)
-            settled = ground.settle(100)
+            settled = ground.settle(PATIENCE if ground.short else 100)
         else:
-            settled = _settled_or_over(ground, slugs, 40)
+            settled = _settled_or_over(ground, slugs, PATIENCE)
         kind = type(machines[0]).__name__.lower()
     result = ground.count("hosts")
     window = _fullest_window(ground, slugs, joined)
@@ -246,7 +251,7 @@ def _play(ground: Ground, *, waiting: int, cuts: bool, sabotage: str = "") -> Re
         result.faults.append(f"{most} calls in {WINDOW} s instead of {LIMIT}")
     if cuts and not settled:
         result.faults.append("not everything settled in time")
-    return result
+    return result, most
 
 
 def _settled_or_over(ground: Ground, slugs: list[str], seconds: float) -> bool:
@@ -323,8 +328,9 @@ def _wait_for(address: str, port: int) -> None:
 
 def run(ground: Ground) -> Result:
     """Play the day with cables pulled, then one where each counts its own calls."""
-    result = _play(ground, waiting=40 if ground.short else 100, cuts=True)
+    result, _ = _play(ground, waiting=40 if ground.short else 100, cuts=True)
     ground.clear()
-    broken = _play(ground, waiting=80, cuts=False, sabotage="own_window")
-    result.control("each machine counts its own calls", bool(broken.faults))
+    # It breaks off as soon as the limit is broken: what then still waits shows nothing.
+    _, most = _play(ground, waiting=80, cuts=False, sabotage="own_window")
+    result.control("each machine counts its own calls", most > LIMIT)
     return result

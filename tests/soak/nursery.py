@@ -155,7 +155,9 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
     prctl = ctypes.CDLL(None).prctl
+    # Blocked before the fork: a child can be told to begin before it waits for that.
     waited = {signal.SIGUSR1, signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     for line in sys.stdin:
         job, *arguments = line.split()
         pid = os.fork()
@@ -164,7 +166,6 @@ def main() -> None:
             try:
                 prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                signal.pthread_sigmask(signal.SIG_BLOCK, waited)
                 os.dup2(os.open(os.devnull, os.O_RDWR), 1)
                 JOBS[job](*arguments)
                 code = 0
