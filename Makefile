@@ -12,7 +12,7 @@ PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES
 	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak approve bench sandbox check fmt format lint types layers migrations \
+.PHONY: help run test quick soak approve bench sandbox check fmt format lint types layers migrations \
 	deploy-check secrets pins requirements messages house map \
 	installed installed-dev
 
@@ -24,6 +24,9 @@ run: installed ## start the portal with everything it needs; PORT=8000 moves it
 
 test: installed-dev ## run all tests on SQLite, PostgreSQL and Chromium; ARGS="-k word" for some
 	@exec $(PY) -m scripts.test $(ARGS)
+
+quick: installed-dev ## what a minute allows: SQLite alone, no browser, nothing marked slow; ARGS="-k word" for some
+	@exec $(PY) -m scripts.test --quick $(ARGS)
 
 check: installed-dev format lint types layers migrations deploy-check secrets pins ## everything a machine can check without running tests
 	@echo "All checks passed."

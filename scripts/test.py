@@ -2,7 +2,9 @@
 
 Three of these go on at a time; what each says is shown whole and in order. A part that this
 machine cannot run is left out and named in the last lines; REQUIRE_ALL=1 makes that a
-failure.
+failure. With --quick (`make quick`) it is what a minute allows: SQLite alone, two halves
+side by side, without a browser and without what is marked `slow`. Either way the slowest
+tests are named at the end.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ NO_TESTS = 5  # pytest's exit code when the arguments select nothing
 AT_A_TIME = 3
 NO_DATABASE = ("tests/unit/heffl", "tests/unit/sandbox")  # once is enough
 BROWSER = ((", pages", "tests/browser"), (", flows", "tests/end_to_end"))
+SLOWEST = 10
 
 
 @dataclass
@@ -46,18 +49,27 @@ class Part:
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     _process: subprocess.Popen[bytes] | None = None
+    slowest: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds, and what took them."""
     _output: IO[bytes] | None = None
+    _durations: IO[str] | None = None
     _shown: int = 0
     _headed: bool = False
 
     def start(self, arguments: list[str]) -> None:
         """Start pytest; what it prints waits for `show`."""
         environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"}
-        environment |= {"PYTHONUNBUFFERED": "1", **self.environment}
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `stop`
+        self._durations = tempfile.NamedTemporaryFile("r", encoding="utf-8")  # noqa: SIM115 - closed in `stop`
+        environment |= {
+            "PYTHONUNBUFFERED": "1",
+            "TEST_DURATIONS": self._durations.name,
+            **self.environment,
+        }
         colour = "yes" if sys.stdout.isatty() else "no"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-q", f"--color={colour}"]
+            + ["-p", "tests.parts"]
             + [f"--ignore={path}" for path in self.ignore]
             + ["-m", self.select, *arguments, *self.paths],
             cwd=BASE_DIR,
@@ -92,8 +104,11 @@ class Part:
         return going
 
     def _count(self) -> None:
-        if self._output is None:
+        if self._output is None or self._durations is None:
             return
+        for line in self._durations.read().splitlines():
+            seconds, _, test = line.partition("\t")
+            self.slowest.append((float(seconds), test))
         told = os.pread(self._output.fileno(), 1 << 24, 0).decode(errors="replace")
         told = re.sub(r"\x1b\[[\d;]*m", "", told)
         last = next((x for x in told.splitlines()[::-1] if " in " in x), "")
@@ -109,9 +124,10 @@ class Part:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(10)
             self._process.kill()
-        if self._output is not None:
-            self._output.close()
-            self._output = None
+        for file in (self._output, self._durations):
+            if file is not None:
+                file.close()
+        self._output = self._durations = None
 
     @property
     def good(self) -> bool:
@@ -205,10 +221,41 @@ def run_parts(arguments: list[str]) -> tuple[list[Part], dict[str, str]]:
     return parts, left_out
 
 
+def quick_parts(arguments: list[str]) -> list[Part]:
+    """Run what a minute allows, in two halves side by side, and return them."""
+    selected = "not soak and not browser and not slow"
+    if any(map(names_tests, arguments)):  # then just these
+        parts = [Part("SQLite", selected)]
+    else:
+        parts = [
+            Part(
+                f"SQLite, half {n}", selected,
+                environment={"TEST_SHARE": f"{n}/2"}, ignore=NO_DATABASE,
+            )
+            for n in (1, 2)
+        ]  # fmt: skip
+        parts.append(Part("No database", selected, NO_DATABASE, waits=True))
+    try:
+        run_all(parts, arguments)
+    finally:
+        for part in parts:
+            part.stop()
+    return parts
+
+
+def slowest(parts: list[Part]) -> str:
+    """Return the table of what took longest in all parts."""
+    found = [(*each, part.name) for part in parts for each in part.slowest]
+    found = sorted(found, reverse=True)[:SLOWEST]
+    width = max((len(name) for *_, name in found), default=0)
+    lines = [f"{took:7.1f} s  {name:{width}}  {test}" for took, test, name in found]
+    return "\n".join(["", "The slowest:", *lines, ""]) if lines else ""
+
+
 def report(parts: list[Part], left_out: dict[str, str]) -> int:
     """Print the last lines; return the exit code."""
     required = os.environ.get("REQUIRE_ALL", "") not in {"", "0"}
-    sys.stdout.write("\n")
+    sys.stdout.write(slowest(parts) + "\n")
     for part in parts:
         sys.stdout.write(part.summary() + "\n")
     for name, why in left_out.items():
@@ -228,9 +275,12 @@ def report(parts: list[Part], left_out: dict[str, str]) -> int:
 def main() -> int:
     """Run the tests with the command line's arguments for pytest; return the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    arguments = [each for each in sys.argv[1:] if each != "--quick"]
     try:
+        if "--quick" in sys.argv[1:]:
+            return report(quick_parts(arguments), {})
         collect_static()
-        return report(*run_parts(sys.argv[1:]))
+        return report(*run_parts(arguments))
     except subprocess.CalledProcessError:
         return 1
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -23,6 +24,22 @@ from heffl_sandbox.control import Control
 from tests.factories import MembershipFactory, OrganisationFactory
 
 KEY = "heffl_user_test_0123456789abcdef"
+ARGON2 = "django.contrib.auth.hashers.Argon2PasswordHasher"
+# A busy machine makes any example slow: what is about time says so itself.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what touches no database as `once`."""
+    for item in items:
+        used = set(getattr(item, "fixturenames", ()))
+        if not used & DATABASE_FIXTURES and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture(scope="session")
@@ -56,13 +73,17 @@ def _audit_may_be_flushed():
 
 @pytest.fixture(autouse=True)
 def _plain_static(settings):  # noqa: F811
-    """Pages in tests need no collectstatic run; mail stays in memory."""
+    """Pages in tests need no collectstatic run; passwords are hashed cheaply."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {
             "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         },
     }
+    settings.PASSWORD_HASHERS = [
+        each.replace(ARGON2, "tests.hashing.CheapArgon2")
+        for each in settings.PASSWORD_HASHERS
+    ]
     # Else WhiteNoise reads all that was collected anew for every test client.
     settings.WHITENOISE_AUTOREFRESH = True
 

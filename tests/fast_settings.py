@@ -21,6 +21,12 @@ DELIVERY_TIMING = Timing(
     probe_first=0.3,
     probe_cap=1.0,
 )
+PASSWORD_HASHERS = [
+    each.replace(
+        "django.contrib.auth.hashers.Argon2PasswordHasher", "tests.hashing.CheapArgon2"
+    )
+    for each in PASSWORD_HASHERS  # noqa: F405
+]
 HEFFL_TIMEOUTS = {"connect": 1.0, "read": 1.5, "total": 2.0}
 INSTALLED_APPS = [  # noqa: F405
     *INSTALLED_APPS,  # noqa: F405

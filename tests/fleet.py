@@ -17,6 +17,8 @@ from django.db import connection
 from clients_app.models import FINAL, Status, Submission
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 120.0
+"""Seconds that what must happen may take on a machine that has much else to do."""
 
 
 def database_url() -> str:
@@ -63,14 +65,14 @@ class Worker:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            _, errors = self.process.communicate(timeout=45)
+            _, errors = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             _, errors = self.process.communicate()
         return (errors or b"").decode(errors="replace")
 
 
-def wait_until(condition, seconds: float, every: float = 0.1) -> bool:
+def wait_until(condition, seconds: float = PATIENCE, every: float = 0.1) -> bool:
     """Wait until a condition holds; False when it never did."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

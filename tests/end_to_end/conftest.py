@@ -103,11 +103,11 @@ def processes(
             stderr=writing,
         )
     try:
-        assert wait_until(lambda: listens(port), 30), "the web server did not start"
+        assert wait_until(lambda: listens(port)), "the web server did not start"
         yield Processes(f"http://127.0.0.1:{port}", stand_in, str(log), str(worker_log))
     finally:
         web.terminate()
-        web.wait(timeout=30)
+        web.wait(timeout=120)
         worker.stop()
         stand_in.stop()
 

@@ -170,7 +170,7 @@ def test_it_works_without_scripts(sign_in, portal, frontdesk, fill, name):
     page.click("text=Create client")
     page.wait_for_url("**/clients/*-*/")
     created = Submission.objects.filter(display_name=name, status=Status.CREATED)
-    assert wait_until(created.exists, 20)
+    assert wait_until(created.exists)
     if page.locator("noscript a").count():
         page.locator("noscript a").click()
 

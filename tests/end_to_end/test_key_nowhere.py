@@ -63,9 +63,7 @@ def run_through(page, portal, owner) -> dict[str, bytes]:
         page.click("text=Create client")
         page.locator("[data-status]").wait_for()
     calm = (Status.QUEUED, Status.SENDING)
-    assert wait_until(
-        lambda: not Submission.objects.filter(status__in=calm).exists(), 20
-    )
+    assert wait_until(lambda: not Submission.objects.filter(status__in=calm).exists())
     page.goto("/o/al-noor/settings/heffl/")
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")

@@ -39,13 +39,13 @@ def test_a_stranger_on_a_phone_becomes_a_client(open_browser, portal, opened):
         page.reload()
         return page.locator("[data-stage=client]").count() == 1
 
-    assert wait_until(taken_in, 20)
+    assert wait_until(taken_in)
     row = Submission.objects.get()
     assert (row.held_for, row.campaign, row.language) == ([], "fair", "ar")
     assert page.inner_text(".num") == row.number
     (remote,) = portal.sandbox.control.clients()
     assert (remote["number"], remote["name"]) == (row.number, "سارة")
-    assert wait_until(lambda: not SignupMail.objects.exists(), 20)
+    assert wait_until(lambda: not SignupMail.objects.exists())
     with open(portal.worker_log) as log:
         assert "sara@" not in log.read()
 

@@ -25,7 +25,7 @@ def send_and_wait(page, status="CREATED"):
         page.reload()
         return page.locator(f"[data-status={status}]").count() == 1
 
-    assert wait_until(there, 20)
+    assert wait_until(there)
     return page.get_attribute("[data-status]", "data-number")
 
 

@@ -64,6 +64,7 @@ def test_deliver_once_ends_while_heffl_is_down(organisation, connected, settings
     assert Hold.objects.get().reason == HoldReason.OUTAGE
 
 
+@pytest.mark.slow
 def test_a_worker_process_delivers_and_stops_when_asked(
     organisation, sandbox, connected
 ):
@@ -71,7 +72,7 @@ def test_a_worker_process_delivers_and_stops_when_asked(
         entered(organisation, {"name": f"C{number}"}, token=f"token-{number:05}")
     worker = Worker(sandbox.base_url)
     try:
-        assert wait_until(settled, 30)
+        assert wait_until(settled)
     finally:
         errors = worker.stop()
 
@@ -79,13 +80,19 @@ def test_a_worker_process_delivers_and_stops_when_asked(
     assert len(sandbox.control.clients()) == 8
 
 
+@pytest.mark.slow
 def test_stopping_waits_for_the_call_under_way(organisation, sandbox, connected):
     sandbox.control.set(latency=1.0)
     entered(organisation, {"name": "C"})
-    worker = Worker(sandbox.base_url)
+    worker = Worker(
+        sandbox.base_url,
+        DJANGO_SETTINGS_MODULE="tests.soak.settings",
+        SOAK_TIMEOUTS='{"connect": 60.0, "read": 60.0, "total": 60.0}',
+        SOAK_TIMING='{"lease": 120.0}',
+    )
     try:
         sending = Submission.objects.filter(status=Status.SENDING)
-        assert wait_until(sending.exists, 20, 0.02)
+        assert wait_until(sending.exists, every=0.02)
         worker.process.send_signal(signal.SIGTERM)
     finally:
         worker.stop()
@@ -123,6 +130,7 @@ def test_stuck_and_old_tasks_are_cleared(db):
     assert (counts["stuck"], counts["pruned"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_after_an_outage_everything_is_delivered_by_itself(
     organisation, sandbox, connected
 ):
@@ -133,9 +141,9 @@ def test_after_an_outage_everything_is_delivered_by_itself(
     worker = Worker(sandbox.base_url)
     try:
         held = Hold.objects.filter(reason=HoldReason.OUTAGE)
-        assert wait_until(held.exists, 30)
+        assert wait_until(held.exists)
         sandbox.control.clear_faults()
-        assert wait_until(settled, 60)
+        assert wait_until(settled)
     finally:
         worker.stop()
 
@@ -143,6 +151,7 @@ def test_after_an_outage_everything_is_delivered_by_itself(
     assert Submission.objects.filter(status=Status.CREATED).count() == 6
 
 
+@pytest.mark.slow
 def test_an_unverified_key_is_checked_and_then_used(organisation, sandbox, settings):
     from clients_app.crypto import Secret
     from clients_app.organisation.api_keys import replace_api_key
@@ -157,7 +166,7 @@ def test_an_unverified_key_is_checked_and_then_used(organisation, sandbox, setti
     assert Hold.objects.get().reason == HoldReason.KEY_UNVERIFIED
     worker = Worker(sandbox.base_url)
     try:
-        assert wait_until(settled, 30)
+        assert wait_until(settled)
     finally:
         worker.stop()
 
@@ -184,10 +193,11 @@ def test_a_glance_tells_the_queues_apart(organisation):
     assert (glance.sees(["*"]), glance.sees(["desk"])) == (True, False)
 
 
+@pytest.mark.slow
 def test_a_worker_without_tables_says_what_to_do(tmp_path):
     worker = Worker("http://127.0.0.1:9/api/v1", DATABASE_URL=f"sqlite:///{tmp_path}/x")
 
-    _, errors = worker.process.communicate(timeout=30)
+    _, errors = worker.process.communicate(timeout=120)
 
     assert worker.process.returncode == 1
     assert b"python manage.py migrate" in errors

@@ -57,6 +57,7 @@ def _queries(client, address):
     return len(captured)
 
 
+@pytest.mark.slow
 def test_a_page_costs_the_same_queries_at_60_and_at_600_clients(
     organisation, frontdesk, signed_in
 ):

@@ -280,6 +280,7 @@ def test_refused_rows_come_back_corrected(reviewer, signed_in, organisation):
     assert Submission.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_loading_doubles_and_loses_nothing(
     owner, organisation, sandbox, connected
 ):
@@ -289,7 +290,7 @@ def test_a_worker_killed_while_loading_doubles_and_loses_nothing(
     for enough in (500, 1_500):
         worker = Worker(sandbox.base_url, HEFFL_RATE_LIMIT="1/60")
         try:
-            wait_until(lambda n=enough: CsvImport.objects.get().done >= n, 40, 0.01)
+            wait_until(lambda n=enough: CsvImport.objects.get().done >= n, every=0.01)
         finally:
             worker.kill()
     while load.store_due():

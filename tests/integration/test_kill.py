@@ -11,7 +11,7 @@ from clients_app.models import Status, Submission
 from tests.fleet import Worker, settled, tally, wait_until
 from tests.integration.test_submit_and_deliver import entered
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def kill_at_random(organisation, sandbox, *, submissions, kills, seed, sabotage=""):
@@ -26,13 +26,13 @@ def kill_at_random(organisation, sandbox, *, submissions, kills, seed, sabotage=
         try:
             # Wait for it to be at work, then strike at any moment of it.
             enough = min((number + 1) * per_kill, submissions - 1)
-            wait_until(lambda n=enough: len(sandbox.control.clients()) >= n, 20, 0.02)
+            wait_until(lambda n=enough: len(sandbox.control.clients()) >= n, every=0.02)
             time.sleep(randomness.uniform(0, 0.2))
         finally:
             worker.kill()
     worker = Worker(sandbox.base_url, sabotage=sabotage)
     try:
-        wait_until(settled, 60)
+        wait_until(settled)
     finally:
         errors = worker.stop()
     assert "Traceback" not in errors
@@ -53,21 +53,25 @@ def test_a_worker_killed_four_times_loses_and_doubles_nothing(
 def test_control_sending_lost_ones_again_makes_duplicates(
     organisation, sandbox, connected
 ):
-    sandbox.control.set(latency=0.3)
+    sandbox.control.push_fault("stall", count=None, created=True, method="POST")
     for number in range(12):
         entered(organisation, {"name": f"Client {number}"}, token=f"token-{number:05}")
-    worker = Worker(sandbox.base_url, sabotage="resend_lost")
+    worker = Worker(
+        sandbox.base_url,
+        sabotage="resend_lost",
+        DJANGO_SETTINGS_MODULE="tests.soak.settings",
+        SOAK_TIMEOUTS='{"connect": 120.0, "read": 120.0, "total": 120.0}',
+    )
     try:
-        wait_until(
-            lambda: Submission.objects.filter(status=Status.SENDING).exists(), 20
-        )
-        wait_until(lambda: len(sandbox.control.calls()) >= 2, 20, 0.01)
+        # It dies after Heffl has made the client and before it is written down.
+        assert wait_until(sandbox.control.clients, every=0.01)
     finally:
         worker.kill()
-    # What was under way when it was killed has reached Heffl.
+    assert Submission.objects.filter(status=Status.SENDING).exists()
+    sandbox.control.clear_faults()
     worker = Worker(sandbox.base_url, sabotage="resend_lost")
     try:
-        wait_until(settled, 30)
+        wait_until(settled)
     finally:
         worker.stop()
 

@@ -21,9 +21,9 @@ import pytest
 
 from heffl_portal import __version__
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 40  # seconds; a start takes three on a quiet machine
+PATIENCE = 120  # seconds; a start takes three on a quiet machine
 LINUX = sys.platform == "linux"
 
 
@@ -81,7 +81,7 @@ class PortalRun:
         return self.process.wait(PATIENCE)
 
     def status_of(self, path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request("GET", path)
             return connection.getresponse().status

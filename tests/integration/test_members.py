@@ -24,9 +24,8 @@ NEW = {"email": "New@People.test", "role": "reviewer", "language": "en"}
 
 
 @pytest.fixture(autouse=True)
-def _fresh(db, settings):
+def _fresh(db):
     cache.clear()
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def text(answer):

@@ -63,7 +63,7 @@ def test_a_claim_waits_for_a_submission_that_is_about_to_be_there(organisation, 
         claim = Aside(lambda: outbox.claim(key.fingerprint, timezone.now()))
         claim.join(1)
         waited = claim.is_alive()
-    claim.join(10)
+    claim.join(60)
 
     assert waited
     assert claim.fault is None
@@ -83,12 +83,12 @@ def test_checking_a_key_never_deadlocks_with_the_worker(
 
     def slowly(*arguments, **named):
         held.set()
-        go.wait(5)
+        go.wait(60)
         return real(*arguments, **named)
 
     monkeypatch.setattr(people.wakeups, "wake_organisation", slowly)
     check = Aside(lambda: api_keys._verified(key, None, now))
-    held.wait(5)
+    held.wait(60)
     actions = {
         "release": lambda: holds.release("", HoldReason.OUTAGE, now),
         "claim": lambda: outbox.claim(key.fingerprint, now + timedelta(seconds=3)),
@@ -96,8 +96,8 @@ def test_checking_a_key_never_deadlocks_with_the_worker(
     worker = Aside(actions[other])
     time.sleep(0.3)
     go.set()
-    check.join(10)
-    worker.join(10)
+    check.join(60)
+    worker.join(60)
 
     assert (check.fault, worker.fault) == (None, None)
 
@@ -140,7 +140,7 @@ def test_a_report_that_comes_while_a_call_is_written_down_is_not_forgotten(
         outbox.record_outcome(taken, unknown, now)
     else:
         outbox.take_back_lost(now + timedelta(hours=1))
-    asides[0].join(10)
+    asides[0].join(60)
 
     row.refresh_from_db()
     assert asides[0].fault is None

@@ -23,7 +23,7 @@ from tests.fleet import ROOT, database_url
 PROCESSES = 4
 TRIES = 60
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -211,6 +211,7 @@ def mailed_by_a_worker_that_dies(folder):
     return message_from_bytes(file.read_bytes().split(b"\n" + b"-" * 79)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_an_arrival_is_not_told_again_after_a_death_between_sending_and_noting(
     accept, tmp_path
@@ -230,6 +231,7 @@ def test_an_arrival_is_not_told_again_after_a_death_between_sending_and_noting(
     assert subjects() == ["Al Noor Trading: you are a client"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_an_outcome_is_told_again_after_a_death_with_the_same_message_id(
     accept, tmp_path

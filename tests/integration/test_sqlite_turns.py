@@ -68,12 +68,12 @@ def test_each_connection_asks_again_soon_and_gets_its_turn(organisation):
     def hold():
         with transaction.atomic():
             held.set()
-            free.wait(10)
+            free.wait(60)
         connection.close()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(10)
+    held.wait(60)
     threading.Timer(0.3, free.set).start()
     Organisation.objects.update(name="Changed")
     holder.join()

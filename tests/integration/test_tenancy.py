@@ -308,6 +308,7 @@ def stranger(scene, who):
     return client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", OF_AN_ORGANISATION)
 @pytest.mark.parametrize("who", [*STRANGERS, "removed owner"])
 def test_a_stranger_finds_no_such_page(scene, route, who):
@@ -331,6 +332,7 @@ def test_a_page_that_exists_and_one_that_does_not_look_the_same(scene):
     assert there.content == nowhere.content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", OF_AN_ORGANISATION)
 def test_a_visitor_is_sent_to_sign_in(scene, route):
     before = scene.rows()
@@ -359,6 +361,7 @@ def test_a_stranger_does_not_reach_a_thing_through_their_own_organisation(scene,
     assert scene.rows() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "route", [route for route in OF_AN_ORGANISATION if route.count("<") == 1]
 )
@@ -381,6 +384,7 @@ def test_a_stranger_does_not_reach_a_thing_by_a_parameter(scene, route, thing):
     assert scene.rows() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("route", "role"),
     [
@@ -404,6 +408,7 @@ def test_a_lower_role_is_refused(scene, route, role):
     assert scene.rows() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("route", "role"),
     [
@@ -483,6 +488,7 @@ def brought_paths():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["visitor", "stranger"])
 @pytest.mark.parametrize("path", brought_paths())
 def test_a_brought_page_shows_nothing_and_breaks_nowhere(scene, path, who):

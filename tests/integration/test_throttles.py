@@ -41,6 +41,7 @@ print(*told)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.asvs("6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_no_more_than_five_wrong_passwords_get_through_however_many_come_at_once():

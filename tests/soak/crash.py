@@ -20,8 +20,8 @@ from pathlib import Path
 from django.db import connection
 
 from clients_app.models import ApiCredential, Status, Submission
-from tests.fleet import wait_until
-from tests.soak.ground import PATIENCE, PATIENT, Ground
+from tests.fleet import PATIENCE, wait_until
+from tests.soak.ground import PATIENT, Ground
 from tests.soak.nursery import Nursery, wait_gone
 from tests.soak.report import Result
 

@@ -40,13 +40,11 @@ from clients_app.models import (
 )
 from heffl_sandbox.control import Control
 from scripts.postgresql import Server
-from tests.fleet import ROOT, database_url, wait_until
+from tests.fleet import PATIENCE, ROOT, database_url, wait_until
 from tests.soak.nursery import Nursery
 from tests.soak.report import Result, percentile
 
 LONG_AGO = timedelta(hours=2)
-PATIENCE = 120.0
-"""Seconds that what must happen may take on a machine that has much else to do."""
 # In full some faults are about time, and each costs a timeout. In short none is: there
 # patience costs nothing, and a busy machine must not turn an answer into a lost one.
 TIMEOUTS = {"connect": 1.0, "read": 1.0, "total": 1.5}

@@ -22,8 +22,8 @@ from django.urls import reverse
 from benchmarks._stage import free_port
 from clients_app.delivery.timing import MAX_IN_FLIGHT
 from clients_app.models import Source
-from tests.fleet import ROOT
-from tests.soak.ground import PATIENCE, Ground
+from tests.fleet import PATIENCE, ROOT
+from tests.soak.ground import Ground
 from tests.soak.nursery import Nursery
 from tests.soak.report import Result
 from tests.soak.visitor import Visitor, members, web

@@ -18,8 +18,8 @@ from django.urls import reverse
 
 from benchmarks._stage import free_port, wait_for_port
 from clients_app.models import Submission
-from tests.fleet import database_url
-from tests.soak.ground import PATIENCE, Ground
+from tests.fleet import PATIENCE, database_url
+from tests.soak.ground import Ground
 from tests.soak.report import Result, percentile
 from tests.soak.visitor import Visitor, members, web
 

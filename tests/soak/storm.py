@@ -12,7 +12,8 @@ from django.db import connection
 from django.db.utils import DatabaseError, InterfaceError
 
 from clients_app.models import Status, Submission
-from tests.soak.ground import PATIENCE, Ground
+from tests.fleet import PATIENCE
+from tests.soak.ground import Ground
 from tests.soak.report import Result
 
 Params = dict[str, object]

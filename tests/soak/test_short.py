@@ -12,7 +12,7 @@ from django.db import connection
 from tests.soak import crash
 from tests.soak.ground import ground
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.parametrize(

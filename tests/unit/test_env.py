@@ -215,6 +215,7 @@ def test_start_without_a_writable_folder_says_so(tmp_path):
     assert_one_paragraph(done, "cannot be opened or written", "missing/portal.sqlite3")
 
 
+@pytest.mark.slow
 def test_start_without_the_database_server_says_so_and_hides_the_password():
     url = f"postgresql://portal:{MARK}@127.0.0.1:9/portal"
 
@@ -233,6 +234,7 @@ def test_start_on_a_file_that_is_no_database_says_so(tmp_path):
     assert_one_paragraph(done, "no database")
 
 
+@pytest.mark.slow
 def test_deploy_check_passes_with_production_settings(tmp_path):
     done = manage(
         "check",

@@ -44,6 +44,7 @@ def test_a_token_is_good_for_its_organisation_only():
     assert robots.read_token(token.replace("7.", "8.", 1), Organisation(pk=8)) is None
 
 
+@pytest.mark.slow
 @given(st.text() | st.text(alphabet="0123456789.:-aZ", max_size=210))
 @settings(max_examples=2_000, deadline=None)
 def test_no_text_is_taken_for_a_token_or_a_proof(text):
@@ -68,6 +69,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON)
 @settings(max_examples=1_000, deadline=None)
 def test_no_json_is_taken_for_a_proof(value):

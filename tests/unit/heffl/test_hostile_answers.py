@@ -22,11 +22,15 @@ from .truth_table import BODY, CREATED, OK_HEAD, answer
 
 pytestmark = [
     pytest.mark.once,
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 ROOT = Path(__file__).resolve().parents[3]
 TOTAL = 2.5
-SLACK = 1.0
+"""Seconds for the calls that are to run out of time."""
+PATIENT = 60.0
+"""Seconds for all others: a busy machine must not turn them into these."""
+SLACK = 15.0
 MOST_MEMORY = 16 << 20
 TEN_GIGABYTES = 10_000_000_000
 BLOCK = b" " * (1 << 16)
@@ -34,7 +38,7 @@ CALL = r"""
 import json, re, sys, time
 from clients_app.heffl.api import HefflAPI
 api = HefflAPI(sys.argv[1], lambda: "heffl_user_test_0123456789", user_agent="tests/1",
-               connect_timeout=2.0, read_timeout=2.0, total_timeout=float(sys.argv[2]))
+               connect_timeout=20.0, read_timeout=20.0, total_timeout=float(sys.argv[2]))
 began = time.monotonic()
 outcome = api.create_client(sys.argv[3].encode())
 # Not ru_maxrss: that begins with what the process that started this one had.
@@ -44,14 +48,14 @@ print(json.dumps({"verdict": outcome.verdict, "reason": outcome.reason,
 """
 
 
-def call(script: Script) -> dict[str, Any]:
+def call(script: Script, total: float = PATIENT) -> dict[str, Any]:
     with ScriptedServer(script) as server:
         done = subprocess.run(
-            [sys.executable, "-c", CALL, server.url("http"), str(TOTAL), BODY.decode()],
+            [sys.executable, "-c", CALL, server.url("http"), str(total), BODY.decode()],
             cwd=ROOT,
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=2 * PATIENT,
         )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -71,7 +75,7 @@ def endless(head: bytes, block: bytes = BLOCK, pause: float = 0.0) -> Script:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(head)
-        until = time.monotonic() + 10 * TOTAL
+        until = time.monotonic() + PATIENT
         while time.monotonic() < until:
             peer.send(block)
             time.sleep(pause)
@@ -138,9 +142,11 @@ HOSTILE = {
 def test_an_answer_without_an_end_costs_little(name, idle_kilobytes):
     script, reason = HOSTILE[name]
 
-    result = call(script())
+    total = TOTAL if reason == "deadline" else PATIENT
+
+    result = call(script(), total)
 
     more = (result["kilobytes"] - idle_kilobytes) << 10
     assert (result["verdict"], result["reason"]) == ("uncertain", reason)
     assert more < MOST_MEMORY, f"{more >> 20} MB"
-    assert result["seconds"] < TOTAL + SLACK
+    assert result["seconds"] < total + SLACK

@@ -37,7 +37,8 @@ CREATED = (
 WEB_PAGE = b"<!DOCTYPE html><html><body>Request blocked</body></html>"
 REFUSED_V1 = b'{"code":"BAD_REQUEST","message":"Invalid email address format"}'
 SCHEMES = ("http", "https")
-GRACE = 0.5
+GRACE = 2.0
+"""Seconds that a busy machine may add to a call before it is late."""
 
 # Rows that wait for a timeout use short ones, as short as the step that they are about
 # allows; for all others patience costs nothing, and a busy machine must not turn a row
@@ -380,7 +381,7 @@ AFTER_THE_FIRST_BYTE = (
     both(
         "headers drip",
         _V.UNCERTAIN,
-        raw(OK_HEAD + b"X-Padding: " + b"x" * 40, drip=True),
+        raw(OK_HEAD + b"X-Padding: " + b"x" * 100, drip=True),
         slow="read",
         reason="deadline",
     ),

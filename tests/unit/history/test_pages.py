@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 20, 13, 25, tzinfo=UTC)
 SORTS = ["-added", "added", "name", "-name", "number", "-number"]
 
 
-def _make(organisation, at, name="", **given):
+def _make(organisation, at, name="", make=SubmissionFactory, **given):
     """Make one client; every third is created, times repeat, names repeat."""
     name = name or f"{['Gulf', 'Oasis', 'Falcon'][at % 3]} Trading {at % 7}"
     status = given.pop("status", ["CREATED", "QUEUED", "NEEDS_FIX"][at % 3])
@@ -30,7 +30,7 @@ def _make(organisation, at, name="", **given):
     answers = {"name": name, "email": f"c{at}@example.com"}
     source = given.pop("source", ["frontdesk", "signup", "import"][at % 5 % 3])
     campaign = ["", "fair", "fair", "spring"][at // 5 % 4] if source == "signup" else ""
-    return SubmissionFactory(
+    return make(
         organisation=organisation,
         display_name=name,
         name_key=name_key_for(name),
@@ -51,9 +51,12 @@ def _make(organisation, at, name="", **given):
 def many(organisation):
     """160 clients of the organisation, and some of another one."""
     other = OrganisationFactory()
-    for at in range(20):
-        _make(other, at)
-    return [_make(organisation, at) for at in range(160)]
+    rows = [
+        _make(whose, at, make=SubmissionFactory.build)
+        for whose, count in ((other, 20), (organisation, 160))
+        for at in range(count)
+    ]
+    return Submission.objects.bulk_create(rows)[20:]
 
 
 def _walk(organisation, filters, sort):

@@ -27,7 +27,7 @@ class Answer:
 
 def call(sandbox, method, path, body=None, *, key=KEY, headers=None):
     """Make one HTTP call on a fresh connection; header names come back lower case."""
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=60)
     sent = {"Content-Type": "application/json"} if body is not None else {}
     if key is not None:
         sent["x-api-key"] = key
@@ -47,10 +47,10 @@ def create(sandbox, body, **more):
     return call(sandbox, "POST", "/api/v1/clients", body, **more)
 
 
-def raw(sandbox, data, *, timeout=10.0):
+def raw(sandbox, data, *, timeout=60.0):
     """Send bytes; return all that came back and "fin", "reset" or "timeout"."""
     deadline = time.monotonic() + timeout
-    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=60) as sock:
         sock.settimeout(timeout)
         chunks = []
         try:
@@ -63,6 +63,14 @@ def raw(sandbox, data, *, timeout=10.0):
         except TimeoutError:
             return b"".join(chunks), "timeout"
     return b"".join(chunks), "fin"
+
+
+def wait_for(condition, seconds=60.0):
+    """Wait until a condition holds; fail when it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def create_bytes(name="Raw Trading", key=KEY):

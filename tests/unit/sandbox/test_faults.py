@@ -9,7 +9,14 @@ import pytest
 
 from heffl_sandbox.control import ControlError
 from heffl_sandbox.faults import REGISTRY
-from tests.unit.sandbox.conftest import KEY, call, create, create_bytes, raw
+from tests.unit.sandbox.conftest import (
+    KEY,
+    call,
+    create,
+    create_bytes,
+    raw,
+    wait_for,
+)
 
 OTHER = "heffl_user_other_key_0002"
 
@@ -156,7 +163,7 @@ def test_reset_after_body_waits_for_the_body(sandbox, control):
     control.push_fault("reset_after_body")
     whole = create_bytes()
 
-    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), 60) as sock:
         sock.sendall(whole[:-5])
         sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -201,7 +208,7 @@ def test_truncated_body_is_shorter_than_announced(sandbox, control):
 def test_stalled_body_keeps_the_rest_back(sandbox, control):
     control.push_fault("stalled_body")
 
-    data, end = raw(sandbox, create_bytes(), timeout=0.5)
+    data, end = raw(sandbox, create_bytes(), timeout=2.0)
 
     head, body = _split(data)
     assert end == "timeout"
@@ -212,7 +219,7 @@ def test_stall_says_nothing(sandbox, control):
     control.push_fault("stall", created=True)
 
     assert raw(sandbox, create_bytes(), timeout=0.5) == (b"", "timeout")
-    assert len(control.clients()) == 1
+    wait_for(lambda: len(control.clients()) == 1)
 
 
 def test_stall_ends_after_its_seconds(sandbox, control):
@@ -224,7 +231,7 @@ def test_stall_ends_after_its_seconds(sandbox, control):
 def _chunks(sandbox, data):
     """Send and note how many bytes each reading gave."""
     sizes, whole = [], b""
-    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), 60) as sock:
         sock.sendall(data)
         while chunk := sock.recv(65536):
             sizes.append(len(chunk))
@@ -392,6 +399,7 @@ def test_conflicting_length_names_two(sandbox, control):
 def test_sandbox_goes_on_after_every_fault(sandbox, control, name):
     control.push_fault(name)
     raw(sandbox, create_bytes("First"), timeout=0.3)
+    wait_for(lambda: control.faults()["queue"] == [])
 
     after = create(sandbox, {"name": "Second"})
 
@@ -411,8 +419,10 @@ def test_created_decides_whether_the_client_exists(sandbox, control, name):
             continue
         control.push_fault(name, created=created)
         raw(sandbox, create_bytes(f"{created}"), timeout=0.3)
+        wait_for(lambda: control.faults()["queue"] == [])
 
     expected = {} if default is None else {"True": 1}
+    wait_for(lambda: len(control.creates_per_name()) >= len(expected))
     assert control.creates_per_name() == expected
 
 

