@@ -131,6 +131,23 @@ def available() -> str:
     return "" if tried.returncode == 0 else "strace may not trace here"
 
 
+def _plan(counts: dict[str, int], posts: list[int]) -> list[tuple[str, int, str]]:
+    """Return where to kill and to fail a delivery: the call, which of them, and how."""
+    plan = [
+        (kind, n, "signal=SIGKILL")
+        for kind in KILLED_AT
+        for n in range(1, counts.get(kind, 0) + 1)
+    ]
+    plan += [
+        (kind, n, error)
+        for kind, error in FAILED_AT
+        for n in range(1, counts.get(kind, 0) + 1)
+        # A send to PostgreSQL that only seems to fail leaves both ends waiting.
+        if connection.vendor == "sqlite" or kind != "sendto" or n in posts
+    ]
+    return plan
+
+
 def run(ground: Ground) -> Result:
     """Try every point (in short: some), and count."""
     why_not = available()
@@ -168,18 +185,7 @@ def run(ground: Ground) -> Result:
         counts = calls_of(log)
         posts = _names_of_posts(log)
         finish("nothing")
-        plan = [
-            (kind, n, "signal=SIGKILL")
-            for kind in KILLED_AT
-            for n in range(1, counts.get(kind, 0) + 1)
-        ]
-        plan += [
-            (kind, n, error)
-            for kind, error in FAILED_AT
-            for n in range(1, counts.get(kind, 0) + 1)
-            # A send to PostgreSQL that only seems to fail leaves both ends waiting.
-            if connection.vendor == "sqlite" or kind != "sendto" or n in posts
-        ]
+        plan = _plan(counts, posts)
         for kind, n, what in plan[::16] if ground.short else plan:
             points += 1
             enter(f"{what} {kind} {n}")
