@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
 
 from clients_app.models import CustomFieldKind, Status, Submission
-from tests.end_to_end.test_pages import violations
+from tests.accessibility import violations
 from tests.factories import CustomFieldFactory
 
 NEW = "/o/al-noor/clients/new/"

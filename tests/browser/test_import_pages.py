@@ -8,7 +8,7 @@ import pytest
 
 from clients_app.imports import load
 from clients_app.models import Status, Submission
-from tests.end_to_end.test_pages import violations
+from tests.accessibility import violations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FAULTY = (

@@ -9,7 +9,7 @@ from django.utils import timezone
 from clients_app.intake import duplicates
 from clients_app.models import Status, Submission
 from tests.factories import SubmissionFactory
-from tests.integration.test_submit_and_deliver import CONTACT, sent
+from tests.journeys import CONTACT, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REVIEW = "/o/al-noor/review/"

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from clients_app.models import CustomFieldKind
 from tests.factories import CustomFieldFactory, SubmissionFactory
-from tests.integration.test_tenancy import OF_A_PERSON, OF_AN_ORGANISATION
+from tests.routes import OF_A_PERSON, OF_AN_ORGANISATION
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

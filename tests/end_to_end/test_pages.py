@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from clients_app.models import Status
+from tests.accessibility import violations
 from tests.factories import CustomFieldFactory, SubmissionFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -90,21 +90,6 @@ def with_errors(page) -> None:
     page.fill("[name=phone]", "12x")
     page.locator("form[data-main] button").first.click()
     page.locator(".summary").wait_for()
-
-
-def violations(page) -> list[str]:
-    """Return what axe finds, in words, plus references to ids that are not there."""
-    found = Axe().run(page).response["violations"]
-    missing = page.evaluate(
-        """() => [...document.querySelectorAll("[aria-describedby],[for],[aria-labelledby]")]
-        .flatMap(node => ["aria-describedby", "for", "aria-labelledby"]
-          .flatMap(name => (node.getAttribute(name) || "").split(/\\s+/)))
-        .filter(id => id && !document.getElementById(id))"""
-    )
-    return [
-        *(f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in found),
-        *(f"no element with id {name}" for name in missing),
-    ]
 
 
 def check_everywhere(page, organisation, check):

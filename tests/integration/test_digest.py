@@ -12,7 +12,7 @@ from django.db import connection
 from clients_app.delivery import ledger
 from clients_app.models import Digest, Organisation, Status, Submission
 from clients_app.notices import digest
-from tests.integration.test_submit_and_deliver import entered
+from tests.journeys import entered
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 10)

@@ -15,8 +15,7 @@ from clients_app.delivery import drift
 from clients_app.models import DriftSign, Incident, Status
 from clients_app.notices import incidents
 from tests.factories import SubmissionFactory
-from tests.integration.test_lost_answer import look, lost
-from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
+from tests.journeys import CONTACT, entered, look, lost, sent
 
 pytestmark = pytest.mark.django_db
 

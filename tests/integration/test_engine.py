@@ -15,7 +15,7 @@ from clients_app.delivery import engine, wakeups
 from clients_app.delivery.timing import Timing
 from clients_app.models import Hold, HoldReason, RateBudget, Status, Submission
 from tests.fleet import Worker, settled, wait_until
-from tests.integration.test_submit_and_deliver import entered
+from tests.journeys import entered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

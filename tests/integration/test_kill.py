@@ -9,7 +9,7 @@ import pytest
 
 from clients_app.models import Status, Submission
 from tests.fleet import Worker, settled, tally, wait_until
-from tests.integration.test_submit_and_deliver import entered
+from tests.journeys import entered
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
-from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
+from tests.journeys import CONTACT, entered, look, lost, sent
 
 pytestmark = pytest.mark.django_db
 
@@ -26,23 +26,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _short_times(settings):
     settings.DELIVERY_TIMING = Timing(look_after=(0.0, 0.0, 0.0), lease=0.0)
-
-
-def look(row):
-    """Look the row up as if it were due, and return it as it is then."""
-    Submission.objects.filter(pk=row.pk).update(reconcile_at=timezone.now())
-    fresh = Submission.objects.select_related("organisation").get(pk=row.pk)
-    result = reconcile.reconcile(fresh)
-    return result, Submission.objects.get(pk=row.pk)
-
-
-def lost(organisation, sandbox, credential, *, created, answers=None, token="t-000001"):
-    """Submit a client whose answer gets lost after Heffl did (not) create it."""
-    sandbox.control.push_fault("reset_after_body", created=created)
-    row = entered(organisation, answers or {"name": "Lost LLC"}, token=token)
-    row = sent(credential, row)
-    assert row.status == Status.UNCERTAIN
-    return row
 
 
 @pytest.mark.parametrize("answers", [{"name": "Lost LLC"}, CONTACT])

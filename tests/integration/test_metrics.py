@@ -13,7 +13,7 @@ from clients_app import tally
 from clients_app.delivery import holds
 from clients_app.models import HoldReason, Lane, RateBudget, Source, Status
 from tests.factories import OrganisationFactory, SubmissionFactory
-from tests.integration.test_submit_and_deliver import entered, sent
+from tests.journeys import entered, sent
 
 pytestmark = pytest.mark.django_db
 

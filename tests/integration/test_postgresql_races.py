@@ -20,7 +20,7 @@ from clients_app.models import HoldReason, Source, Status, Submission
 from clients_app.organisation import api_keys, people
 from tests.conftest import KEY
 from tests.factories import SubmissionFactory
-from tests.integration.test_submit_and_deliver import entered
+from tests.journeys import entered
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -9,7 +9,7 @@ from django.utils import timezone
 from clients_app.delivery import engine
 from clients_app.delivery.timing import Timing
 from clients_app.models import AuditEvent, DeliveryAttempt, Status, Submission
-from tests.integration.test_submit_and_deliver import entered, sent
+from tests.journeys import entered, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,7 +17,7 @@ from clients_app.review import decisions, queue
 from clients_app.review.queue import Tab
 from clients_app.signup import receipt
 from tests.factories import OrganisationFactory, SubmissionFactory
-from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
+from tests.journeys import CONTACT, entered, sent
 
 REVIEW = "/o/al-noor/review/"
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from clients_app.models import ApprovalMode, Organisation, SignupPage, Submission
 from clients_app.signup import accept
-from tests.integration.test_signup_page import EMBED, PAGE, company
+from tests.signups import EMBED, PAGE, company
 
 STAFF = re.compile(r'href="/(?:"|accounts|o/|admin)|portal\.js|Heffl Portal')
 

@@ -11,40 +11,19 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from clients_app.delivery import holds, relay
-from clients_app.intake.submissions import revise, submit
+from clients_app.intake.submissions import revise
 from clients_app.models import (
     AuditEvent,
     DeliveryAttempt,
     Hold,
     HoldReason,
     RateBudget,
-    Source,
     Status,
     Submission,
 )
+from tests.journeys import CONTACT, entered, sent
 
 pytestmark = pytest.mark.django_db
-COMPANY = {"name": "Gulf Star Logistics"}
-CONTACT = {"first_name": "Sara", "last_name": "Al Mansoori", "email": "s@example.com"}
-
-
-def entered(organisation, answers=COMPANY, token="token-0001", **more):
-    client_type = "contact" if "first_name" in answers else "company"
-    return submit(
-        organisation=organisation,
-        client_type=client_type,
-        answers=answers,
-        source=more.pop("source", Source.FRONTDESK),
-        token=token,
-        user=None,
-        **more,
-    )
-
-
-def sent(credential, row):
-    """Let the relay make one call, and return the row as it is then."""
-    relay.deliver_next(credential.fingerprint)
-    return Submission.objects.get(pk=row.pk)
 
 
 def test_a_company_gets_its_number(organisation, sandbox, connected):

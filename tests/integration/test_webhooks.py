@@ -28,7 +28,7 @@ from clients_app.models import (
 )
 from heffl_sandbox.webhooks import new_secret, sign
 from tests.factories import CustomFieldFactory, SubmissionFactory
-from tests.integration.test_submit_and_deliver import CONTACT, entered, sent
+from tests.journeys import CONTACT, entered, sent
 
 SECRET = new_secret()
 pytestmark = pytest.mark.django_db

@@ -148,6 +148,16 @@ def _plan(counts: dict[str, int], posts: list[int]) -> list[tuple[str, int, str]
     return plan
 
 
+def _stops(counts: dict[str, int], posts: list[int]) -> list[tuple[str, int]]:
+    """Return where to freeze a delivery: the kind of call, and which of its kind."""
+    stops = [
+        (kind, n) for kind in STOPPED_AT for n in range(1, counts.get(kind, 0) + 1)
+    ]
+    if len(stops) > 60:  # PostgreSQL: every other call is about its own connection
+        stops = stops[::2] + [("sendto", n) for n in posts]
+    return stops
+
+
 def run(ground: Ground) -> Result:
     """Try every point (in short: some), and count."""
     why_not = available()
@@ -193,11 +203,7 @@ def run(ground: Ground) -> Result:
             Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject).end(30.0)
             struck += bool(STRUCK.search(log.read_text(errors="replace")))
             finish(inject)
-        stops = [
-            (kind, n) for kind in STOPPED_AT for n in range(1, counts.get(kind, 0) + 1)
-        ]
-        if len(stops) > 60:  # PostgreSQL: every other call is about its own connection
-            stops = stops[::2] + [("sendto", n) for n in posts]
+        stops = _stops(counts, posts)
         for kind, n in stops[::20] if ground.short else stops:
             points += 1
             name = enter(f"SIGSTOP {kind} {n}")

@@ -89,3 +89,16 @@ def test_env_example_lists_every_setting():
 
     assert {"SECRET_KEY", "PORTAL_KEYRING", "DATABASE_URL", "PORT"} <= names
     assert listed == names
+
+
+def test_no_test_imports_another():
+    of_a_test = re.compile(r"^\s*(?:from|import) tests\.[\w.]*\btest_\w+", re.MULTILINE)
+
+    importing = [
+        str(path.relative_to(BASE_DIR))
+        for folder in ("tests", "benchmarks")
+        for path in (BASE_DIR / folder).rglob("*.py")
+        if of_a_test.search(path.read_text())
+    ]
+
+    assert importing == []
