@@ -14,21 +14,46 @@ from django.db.models import F
 
 from clients_app.models import Tally
 
-_lock = threading.Lock()
-_pending: Counter[tuple[str, str]] = Counter()
+
+class Counts:
+    """What was counted and not written down yet; threads may share it.
+
+    Its size is bounded by the names and labels there are, which are the code's own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: Counter[tuple[str, str]] = Counter()
+
+    def add(self, name: str, label: str, by: int) -> None:
+        """Count one thing."""
+        with self._lock:
+            self._pending[name, label] += by
+
+    def take(self) -> dict[tuple[str, str], int]:
+        """Return what was counted, and begin anew."""
+        with self._lock:
+            found = dict(self._pending)
+            self._pending.clear()
+        return found
+
+    def put_back(self, found: dict[tuple[str, str], int]) -> None:
+        """Count again what was taken and could not be written."""
+        with self._lock:
+            self._pending.update(found)
+
+
+_counts = Counts()
 
 
 def count(name: str, label: object, by: int = 1) -> None:
     """Count something that happened in this process."""
-    with _lock:
-        _pending[name, str(label)[:40]] += by
+    _counts.add(name, str(label)[:40], by)
 
 
 def write() -> int:
     """Add what was counted to the stored counters; returns how many were changed."""
-    with _lock:
-        found = dict(_pending)
-        _pending.clear()
+    found = _counts.take()
     try:
         with transaction.atomic():
             for (name, label), by in sorted(found.items()):
@@ -42,8 +67,7 @@ def write() -> int:
                         value=F("value") + by
                     )
     except Exception:
-        with _lock:
-            _pending.update(found)
+        _counts.put_back(found)
         raise
     return len(found)
 

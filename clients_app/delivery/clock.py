@@ -16,26 +16,39 @@ SLOW = 0.5
 """Seconds: an answer that took longer says too little about the clock."""
 CLOSE = 0.2
 """Seconds: a smaller difference is covered by the window's jitter."""
-_asked_at = float("-inf")
-_ahead = 0.0
+
+
+class DatabaseClock:
+    """How far the database's clock is ahead of this machine's, as last heard.
+
+    Threads may share it: two that ask at the same moment hear the same.
+    """
+
+    def __init__(self) -> None:
+        self._asked_at = float("-inf")
+        self._ahead = 0.0
+
+    def ahead(self) -> float:
+        """Return by how many seconds; asks the database every half minute."""
+        if time.monotonic() - self._asked_at > ASK_EVERY:
+            before = timezone.now()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT clock_timestamp()")
+                theirs = cursor.fetchone()[0]
+            took = timezone.now() - before
+            if took.total_seconds() < SLOW:
+                ahead = (theirs - before - took / 2).total_seconds()
+                self._ahead = ahead if abs(ahead) > CLOSE else 0.0
+                self._asked_at = time.monotonic()
+        return self._ahead
+
+
+_clock = DatabaseClock()
 
 
 def database_ahead() -> float:
     """Return by how many seconds the database's clock is ahead of this machine's.
 
-    Asked every half minute; 0 for SQLite, whose clock is the machine's own.
+    0 for SQLite, whose clock is the machine's own.
     """
-    global _asked_at, _ahead
-    if connection.vendor != "postgresql":
-        return 0.0
-    if time.monotonic() - _asked_at > ASK_EVERY:
-        before = timezone.now()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")
-            theirs = cursor.fetchone()[0]
-        took = timezone.now() - before
-        if took.total_seconds() < SLOW:
-            ahead = (theirs - before - took / 2).total_seconds()
-            _ahead = ahead if abs(ahead) > CLOSE else 0.0
-            _asked_at = time.monotonic()
-    return _ahead
+    return _clock.ahead() if connection.vendor == "postgresql" else 0.0

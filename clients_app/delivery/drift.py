@@ -50,15 +50,39 @@ class _Note:
     fields: frozenset[str] = field(default_factory=frozenset)
 
 
-_lock = threading.Lock()
-_pending: list[_Note] = []
+class Notes:
+    """What answers showed and was not written down yet; threads may share it.
+
+    It holds so many at most: what comes then is dropped.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._pending: list[_Note] = []
+
+    def keep(self, notes: Iterable[_Note]) -> None:
+        """Add some, as far as there is room."""
+        with self._lock:
+            room = self._most - len(self._pending)
+            self._pending.extend(list(notes)[: max(0, room)])
+
+    def take(self) -> list[_Note]:
+        """Return all of them, and begin anew."""
+        with self._lock:
+            notes = list(self._pending)
+            self._pending.clear()
+        return notes
+
+
+_notes = Notes(MOST_PENDING)
 
 
 def note_outcome(row: Submission, outcome: Outcome) -> None:
     """Keep what the answer to a POST for this submission showed."""
     found = []
     if outcome.shape:
-        found.append(_shown(row.organisation_id, outcome.shape))
+        found.append(_about_shape(row.organisation_id, outcome.shape))
     fields = frozenset(row.answers)
     if outcome.verdict is Verdict.CREATED:
         found.append(_Note(row.organisation_id, REFUSED, fields=fields))
@@ -66,23 +90,17 @@ def note_outcome(row: Submission, outcome: Outcome) -> None:
         odd = _refusal(row, outcome)
         if odd:
             found.append(_Note(row.organisation_id, REFUSED, (odd,), row.pk))
-    _keep(found)
+    _notes.keep(found)
 
 
 def note_reading(organisation_id: int, reading: Reading[object]) -> None:
     """Keep what the answer to a question showed."""
     if reading.shape:
-        _keep([_shown(organisation_id, reading.shape)])
+        _notes.keep([_about_shape(organisation_id, reading.shape)])
 
 
-def _shown(organisation_id: int, shape: Shape) -> _Note:
+def _about_shape(organisation_id: int, shape: Shape) -> _Note:
     return _Note(organisation_id, shape.operation, shape.oddities)
-
-
-def _keep(notes: Iterable[_Note]) -> None:
-    with _lock:
-        room = MOST_PENDING - len(_pending)
-        _pending.extend(list(notes)[: max(0, room)])
 
 
 def _refusal(row: Submission, outcome: Outcome) -> Oddity | None:
@@ -106,9 +124,7 @@ def _refusal(row: Submission, outcome: Outcome) -> Oddity | None:
 def write(now: datetime | None = None) -> int:
     """Write down what was noted since; return how many departures were touched."""
     now = now or timezone.now()
-    with _lock:
-        notes = list(_pending)
-        _pending.clear()
+    notes = _notes.take()
     odd = [note for note in notes if note.oddities]
     concerned = {note.organisation for note in notes}
     if not concerned:
@@ -124,7 +140,7 @@ def write(now: datetime | None = None) -> int:
         with transaction.atomic():
             touched = _apply(notes, now)
     except Exception:
-        _keep(notes)
+        _notes.keep(notes)
         raise
     for note in odd:
         for oddity in note.oddities:

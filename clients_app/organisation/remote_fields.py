@@ -6,7 +6,6 @@ is noticed daily, and told before it hurts. Only a person's "Read from Heffl" ch
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -38,7 +37,6 @@ AGAIN = timedelta(hours=1)
 """When to look again after Heffl could not be reached."""
 SETTLED = timedelta(minutes=10)
 """A new organisation is set up in peace first."""
-LOOK_EVERY = 60.0
 MAX_PAGES = 10
 _CHOICES = {CustomFieldKind.OPTION, CustomFieldKind.OPTIONS}
 DRIFT_WORDS = {
@@ -56,7 +54,6 @@ DRIFT_WORDS = {
     "options": gettext_noop("{label} has other options in Heffl."),
     "kind": gettext_noop("{label} takes another kind of answer in Heffl."),
 }
-_last_look = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,13 +312,9 @@ def _note(
 def look_daily() -> int:
     """Compare the fields of organisations not looked at for a day; return how many.
 
-    A chore of the worker. Calls wait for the key's budget like any other reading, and one
-    organisation is looked at by one process only.
+    A chore of the worker, done once a minute. Calls wait for the key's budget like any
+    other reading, and one organisation is looked at by one process only.
     """
-    global _last_look  # noqa: PLW0603 - one process looks once a minute, not every chore
-    if time.monotonic() < _last_look + LOOK_EVERY:
-        return 0
-    _last_look = time.monotonic()
     now = timezone.now()
     due = Q(field_reading=None) | (
         Q(field_reading__read_at__lt=now - DAILY) | Q(field_reading__read_at=None)

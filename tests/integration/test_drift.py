@@ -22,9 +22,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _nothing_noted():
-    drift._pending.clear()
+    drift._notes.take()
     yield
-    drift._pending.clear()
+    drift._notes.take()
 
 
 def rounds(later=timedelta()):
@@ -187,7 +187,7 @@ def test_one_client_refused_again_and_again_counts_once(
     note = drift._Note(
         organisation.pk, drift.REFUSED, (drift.Oddity("with email", "400", 3),), row.pk
     )
-    drift._pending.extend([note] * 5)
+    drift._notes.keep([note] * 5)
     rounds()
 
     assert DriftSign.objects.get().seen == 1
@@ -248,12 +248,12 @@ def test_workers_that_notice_at_once_make_one_incident(owner, organisation):
     assert len(mail.outbox) == 1
 
 
-def test_noting_never_fills_the_memory(organisation, monkeypatch):
-    monkeypatch.setattr(drift, "MOST_PENDING", 10)
+def test_noting_never_fills_the_memory(organisation):
+    notes = drift.Notes(most=10)
     row = SubmissionFactory(organisation=organisation)
     note = drift._Note(organisation.pk, "list", (), row.pk)
 
     for _ in range(5):
-        drift._keep([note] * 4)
+        notes.keep([note] * 4)
 
-    assert len(drift._pending) == 10
+    assert len(notes.take()) == 10

@@ -119,16 +119,11 @@ def test_without_a_key_there_is_nothing_to_ask(admin_member, signed_in):
 
 
 @pytest.fixture
-def settled(organisation, connected, monkeypatch):
-    """Return a function that lets the worker look, as if it had not for a while."""
+def settled(organisation, connected):
+    """Return what the worker does, for an organisation that is set up."""
     organisation.created_at = timezone.now() - timedelta(days=1)
     organisation.save()
-
-    def look():
-        monkeypatch.setattr(remote_fields, "_last_look", -1000.0)
-        return remote_fields.look_daily()
-
-    return look
+    return remote_fields.look_daily
 
 
 def yesterday():

@@ -16,8 +16,7 @@ RIGHT = timezone.now
 
 @pytest.fixture(autouse=True)
 def _ask_anew(monkeypatch):
-    monkeypatch.setattr(clock, "_asked_at", float("-inf"))
-    monkeypatch.setattr(clock, "_ahead", 0.0)
+    monkeypatch.setattr(clock, "_clock", clock.DatabaseClock())
 
 
 @pytest.fixture

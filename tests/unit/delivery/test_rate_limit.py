@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clients_app.delivery import clock
+from clients_app.delivery import rate_limit
 from clients_app.delivery.rate_limit import Use, heed, next_allowed, pause, take
 from clients_app.heffl.outcome import RateInfo
 from clients_app.models import RateBudget
@@ -19,8 +19,7 @@ START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _own_clock(monkeypatch):
     """These are about the window, without a database to ask for its time."""
-    monkeypatch.setattr(clock, "_asked_at", float("inf"))
-    monkeypatch.setattr(clock, "_ahead", 0.0)
+    monkeypatch.setattr(rate_limit, "database_ahead", lambda: 0.0)
 
 
 class Sliding:
