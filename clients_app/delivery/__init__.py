@@ -17,6 +17,7 @@ backup is restored without `after_restore`.
               └─ several, weak, unprovable, a second time ──▶ REVIEW (link, send again, drop)
     REJECTED and DROPPED are final and decided by a person, with a reason.
 
-Modules, each importing only from those after it: engine (threads and housekeeping), relay
-and reconcile (the only ones that call Heffl), outbox, holds, wakeups, rate_limit, clock, timing.
+Modules, each importing only from those after it: engine (threads), probes and sweeper (its
+housekeeping), relay and reconcile (which send clients and look them up), outbox, holds,
+rate_limit, wakeups, clock, timing. Only relay, reconcile and probes call Heffl.
 """

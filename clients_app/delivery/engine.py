@@ -19,20 +19,23 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 from django.db.utils import DatabaseError, InterfaceError
 from django.utils import timezone
-from django_tasks.base import TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from clients_app import credentials, tally
-from clients_app.delivery import holds, outbox, rate_limit, reconcile, relay, wakeups
+from clients_app import tally
+from clients_app.delivery import (
+    holds,
+    outbox,
+    probes,
+    rate_limit,
+    reconcile,
+    relay,
+    sweeper,
+    wakeups,
+)
 from clients_app.delivery import timing as times
-from clients_app.heffl.outcome import Reading, Verdict
 from clients_app.models import (
     ApiCredential,
-    Hold,
-    HoldReason,
-    KeySlot,
-    Lane,
     RateBudget,
     Status,
     Submission,
@@ -40,20 +43,12 @@ from clients_app.models import (
 
 log = logging.getLogger("portal.worker")
 Chore = Callable[[], object]
-CheckKey = Callable[[ApiCredential], str]
-"""Asks Heffl about a stored key and acts on a yes; returns "works", "unreachable", …"""
 POLL = 0.1
 DESK_POLL = 0.05
 GLANCE = 0.045
 CALM_AFTER = 10.0
 """Seconds without work after which threads look half as often."""
 LOOK_EVERY = 2.0
-ABOUT_KEY = (
-    HoldReason.KEY_UNVERIFIED,
-    HoldReason.KEY_REFUSED,
-    HoldReason.KEY_UNREADABLE,
-)
-_ask_again_at: dict[object, float] = {}
 
 
 def seldom(seconds: float, chore: Chore) -> Chore:
@@ -113,10 +108,11 @@ class Engine:
     """
 
     def __init__(
-        self, threads: int, check_key: CheckKey, chores: Sequence[Chore] = ()
+        self, threads: int, check_key: probes.CheckKey, chores: Sequence[Chore] = ()
     ) -> None:
         self._stop = threading.Event()
         self._check_key = check_key
+        self._waiting_keys = probes.WaitingKeys(check_key)
         self._chores = tuple(chores)
         self._workers: list[Worker] = []
         self._glance = Glance()
@@ -139,7 +135,7 @@ class Engine:
 
     def start(self) -> None:
         """Start all threads."""
-        wakeups.on_wake(relay.deliver_next)
+        wakeups.woken.connect(relay.deliver_woken)
         for thread in self._threads:
             thread.start()
 
@@ -177,10 +173,10 @@ class Engine:
         next_sweep = 0.0
         while not self._stop.is_set():
             try:
-                probe_due(self._check_key)
+                probes.probe_due(self._check_key)
                 if time.monotonic() >= next_sweep:
-                    sweep(timezone.now())
-                    check_waiting_keys(self._check_key)
+                    sweeper.sweep(timezone.now())
+                    self._waiting_keys.ask()
                     next_sweep = time.monotonic() + times.timing().sweep
             except (DatabaseError, InterfaceError) as error:
                 _database_fault(error)
@@ -249,134 +245,14 @@ def look_up_due() -> int:
     return len(rows)
 
 
-def probe_due(check_key: CheckKey) -> None:
-    """Knock at Heffl's door for every hold whose probe is due."""
-    for found in holds.due_probes(timezone.now()):
-        now = timezone.now()
-        if not _take_probe(found, now):
-            continue
-        credential = _credential_for(found)
-        if credential is None:
-            continue
-        if found.reason in ABOUT_KEY:
-            _probe_key(found, credential, check_key)
-        else:
-            later = rate_limit.take_read(credential.fingerprint, now)
-            if later is not None:
-                Hold.objects.filter(pk=found.pk).update(probe_at=later)
-                continue
-            reading = credentials.api_for(credential).check_key()
-            if _is_over(found, reading):
-                holds.release(
-                    found.fingerprint, HoldReason(found.reason), timezone.now()
-                )
-
-
-def _take_probe(found: Hold, now: datetime) -> bool:
-    """Set the hold's next probe; False when another process was faster."""
-    before = found.probe_at
-    mine = Hold.objects.filter(pk=found.pk, probe_at=before).update(
-        probe_at=now + timedelta(seconds=30)
-    )
-    if mine:
-        holds.probed(found, now)
-    return bool(mine)
-
-
-def _credential_for(found: Hold) -> ApiCredential | None:
-    current = ApiCredential.objects.current().select_related("organisation")
-    if found.fingerprint:
-        return current.filter(fingerprint=found.fingerprint).first()
-    return current.filter(verified_at__isnull=False).order_by("?").first()
-
-
-def _probe_key(found: Hold, credential: ApiCredential, check_key: CheckKey) -> None:
-    answer = check_key(credential)
-    if answer in ("works", "unreachable", "unreadable"):
-        return  # a key that works has released its own holds
-    if found.reason == HoldReason.KEY_UNVERIFIED:
-        now = timezone.now()
-        holds.hold(found.fingerprint, HoldReason.KEY_REFUSED, now, answer)
-        holds.release(found.fingerprint, HoldReason.KEY_UNVERIFIED, now)
-
-
-def _is_over(found: Hold, reading: Reading[object]) -> bool:
-    """Say whether a probe's answer ends a hold."""
-    if reading.ok or reading.verdict is Verdict.RATE_LIMITED:
-        return True
-    if reading.verdict is Verdict.KEY_REFUSED:
-        return reading.status is not None  # Heffl spoke, not our own key ring
-    return found.reason == HoldReason.OUTAGE and reading.verdict is Verdict.REFUSED
-
-
-def check_waiting_keys(check_key: CheckKey) -> None:
-    """Ask about keys that were saved unverified beside a working one."""
-    waiting = ApiCredential.objects.held().filter(slot=KeySlot.NEXT)
-    for credential in waiting.select_related("organisation")[:20]:
-        if time.monotonic() < _ask_again_at.get(credential.pk, 0.0):
-            continue
-        reached = check_key(credential) != "unreachable"
-        timing = times.timing()
-        pause = timing.key_probe if reached else timing.probe_cap
-        _ask_again_at[credential.pk] = time.monotonic() + pause
-
-
-def sweep(now: datetime) -> dict[str, int]:
-    """Put right what crashes left behind. Idempotent; any process may run it.
-
-    Returns counts: "lost" leases, "looks" given anew, "woken" queues, "stuck" and "pruned"
-    tasks.
-    """
-    timing = times.timing()
-    counts = {
-        "lost": outbox.take_back_lost(now),
-        "looks": reconcile.stale_looks(now),
-        "woken": _wake_forgotten(now),
-        "stuck": DBTaskResult.objects.filter(
-            status=TaskResultStatus.RUNNING,
-            started_at__lt=now - timedelta(seconds=timing.task_stuck),
-        ).update(status=TaskResultStatus.FAILED, finished_at=now),
-        "pruned": 0,
-    }
-    kept = now - timedelta(seconds=timing.task_keep)
-    done = DBTaskResult.objects.finished().filter(finished_at__lt=kept)
-    counts["pruned"] = done.order_by().delete()[0]
-    tally.count("sweeps", "something" if any(counts.values()) else "nothing")
-    if any(counts.values()):
-        log.info("sweep", extra={"count": sum(counts.values())})
-    return counts
-
-
-def _wake_forgotten(now: datetime) -> int:
-    """Wake queues with something due whose wake-up is missing or long overdue."""
-    due = Submission.objects.filter(status=Status.QUEUED, not_before__lte=now)
-    pairs = due.order_by().values_list("organisation_id", "lane").distinct()
-    lanes: dict[int, set[int]] = {}
-    for organisation, lane in pairs:
-        lanes.setdefault(organisation, set()).add(lane)
-    credentials_of = ApiCredential.objects.current().filter(organisation__in=lanes)
-    woken = 0
-    late = now - timedelta(seconds=times.timing().late)
-    for credential in credentials_of:
-        budget = RateBudget.objects.filter(fingerprint=credential.fingerprint).first()
-        desk = Lane.FRONTDESK in lanes[credential.organisation_id]
-        known = None
-        if budget:
-            known = budget.desk_wake_at if desk else budget.wake_at
-        if known is None or known < late:
-            wakeups.rewake(credential.fingerprint, now, desk=desk)
-            woken += 1
-    return woken
-
-
-def drain_once(check_key: CheckKey) -> None:
+def drain_once(check_key: probes.CheckKey) -> None:
     """Work until nothing is left that will become due by itself within a rate window."""
-    wakeups.on_wake(relay.deliver_next)
+    wakeups.woken.connect(relay.deliver_woken)
     worker_queues = ["*"]
     while True:
-        sweep(timezone.now())
+        sweeper.sweep(timezone.now())
         look_up_due()
-        probe_due(check_key)
+        probes.probe_due(check_key)
         make_worker("once", worker_queues).run()
         pause = _next_due_in(timezone.now())
         if pause is None:

@@ -41,6 +41,11 @@ def deliver_next(fingerprint: str) -> bool:
     return True
 
 
+def deliver_woken(fingerprint: str, **_signal: object) -> None:
+    """Do `deliver_next` as a receiver of `wakeups.woken`."""
+    deliver_next(fingerprint)
+
+
 def _send(taken: outbox.Claim, started: float) -> Outcome:
     """Make the one call. Whatever breaks after it began counts as "may have been sent"."""
     allowed = float(settings.HEFFL_TIMEOUTS["total"])

@@ -2,33 +2,29 @@
 
 `wake` enqueues only when it is earlier than the wake-up already known, so that ten thousand
 rows make one task. It is called inside the transaction of whatever gave reason to it.
+The engine connects the relay, which stands above this module, to `woken`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.dispatch import Signal
 from django_tasks import task
 
 from clients_app.models import ApiCredential, Lane, Organisation, RateBudget
 
 DESK_QUEUE = "desk"
-_handlers: list[Callable[[str], object]] = []
-
-
-def on_wake(handler: Callable[[str], object]) -> None:
-    """Name the function that a worker calls with the fingerprint of a woken key."""
-    _handlers[:] = [handler]
+woken = Signal()
+"""Sent by a worker with the `fingerprint` of a key whose queue is to be looked at."""
 
 
 @task(queue_name="default")
 def drain(fingerprint: str) -> None:
     """Send the next client of this key's queue (at most one call)."""
-    for handler in _handlers:
-        handler(fingerprint)
+    woken.send(sender=None, fingerprint=fingerprint)
 
 
 def wake(fingerprint: str, at: datetime, *, desk: bool = False) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from clients_app.delivery import engine, wakeups
+from clients_app.delivery import engine, sweeper, wakeups
 from clients_app.delivery.timing import Timing
 from clients_app.models import Hold, HoldReason, RateBudget, Status, Submission
 from tests.fleet import Worker, settled, wait_until
@@ -20,9 +20,20 @@ from tests.journeys import entered
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_the_engines_worker_runs_what_is_ready_and_returns(organisation):
-    seen = []
-    wakeups.on_wake(seen.append)
+@pytest.fixture
+def seen():
+    """Return the keys that workers of this process were woken for, as they come."""
+    found = []
+
+    def note(fingerprint, **_signal):
+        found.append(fingerprint)
+
+    wakeups.woken.connect(note)
+    yield found
+    wakeups.woken.disconnect(note)
+
+
+def test_the_engines_worker_runs_what_is_ready_and_returns(organisation, seen):
     wakeups.wake("key-one", timezone.now())
     wakeups.wake("key-two", timezone.now() + timedelta(hours=1))
 
@@ -32,9 +43,7 @@ def test_the_engines_worker_runs_what_is_ready_and_returns(organisation):
     assert DBTaskResult.objects.successful().count() == 1
 
 
-def test_the_desk_queue_is_served_apart_and_first(organisation):
-    seen = []
-    wakeups.on_wake(seen.append)
+def test_the_desk_queue_is_served_apart_and_first(organisation, seen):
     wakeups.wake("slow", timezone.now())
     wakeups.wake("desk", timezone.now(), desk=True)
 
@@ -106,8 +115,8 @@ def test_a_lost_wakeup_is_made_again_by_the_sweeper(organisation, sandbox, conne
     long_ago = timezone.now() - timedelta(minutes=5)
     RateBudget.objects.update(desk_wake_at=long_ago)
 
-    counts = engine.sweep(timezone.now())
-    again = engine.sweep(timezone.now())
+    counts = sweeper.sweep(timezone.now())
+    again = sweeper.sweep(timezone.now())
 
     assert (counts["woken"], again["woken"]) == (1, 0)
     assert DBTaskResult.objects.count() == 1
@@ -125,7 +134,7 @@ def test_stuck_and_old_tasks_are_cleared(db):
         status=TaskResultStatus.SUCCESSFUL, finished_at=old
     )
 
-    counts = engine.sweep(timezone.now())
+    counts = sweeper.sweep(timezone.now())
 
     assert (counts["stuck"], counts["pruned"]) == (1, 1)
 

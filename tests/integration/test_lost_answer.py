@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from clients_app.delivery import engine, outbox, reconcile, relay
+from clients_app.delivery import outbox, reconcile, relay, sweeper
 from clients_app.delivery.timing import Timing
 from clients_app.intake.submissions import submit
 from clients_app.models import (
@@ -207,7 +207,7 @@ def test_a_worker_that_died_after_claiming_leaves_an_unclear_client(
     row = entered(organisation, {"name": "Lost LLC"})
     taken = outbox.claim(connected.fingerprint, timezone.now())
 
-    engine.sweep(timezone.now() + timedelta(seconds=1))
+    sweeper.sweep(timezone.now() + timedelta(seconds=1))
 
     row.refresh_from_db()
     assert taken is not None
@@ -222,7 +222,7 @@ def test_a_late_worker_cannot_overwrite_what_others_decided(
 
     row = entered(organisation, {"name": "Lost LLC"})
     taken = outbox.claim(connected.fingerprint, timezone.now())
-    engine.sweep(timezone.now() + timedelta(seconds=1))
+    sweeper.sweep(timezone.now() + timedelta(seconds=1))
     late = Outcome(Verdict.REFUSED, Phase.DONE, "http_400", status=400, message="no")
 
     settled = outbox.record_outcome(taken, late, timezone.now())

@@ -12,7 +12,15 @@ from django.utils import timezone
 
 from clients_app import credentials
 from clients_app.crypto import Secret
-from clients_app.delivery import engine, holds, outbox, rate_limit, reconcile, restore
+from clients_app.delivery import (
+    engine,
+    holds,
+    outbox,
+    probes,
+    rate_limit,
+    reconcile,
+    restore,
+)
 from clients_app.heffl.contract import ClientPage, RemoteClient
 from clients_app.heffl.outcome import Outcome, Phase, Reading, Verdict
 from clients_app.intake import submissions
@@ -230,7 +238,7 @@ def test_an_unreadable_key_says_nothing_about_heffl(organisation, key):
     ApiCredential.objects.update(ciphertext=key.ciphertext[:-6] + "AAAAAA")
     holds.hold("", HoldReason.OUTAGE, timezone.now() - timedelta(minutes=5))
 
-    engine.probe_due(lambda credential: "unreadable")
+    probes.probe_due(lambda credential: "unreadable")
 
     assert holds.is_held("")
 
@@ -256,9 +264,10 @@ def test_a_number_that_is_not_to_be_had_is_not_asked_for_for_ever(
 def test_a_waiting_key_that_was_refused_is_asked_about_rarely(organisation, key):
     credentials.seal_new(organisation, Secret(KEY + "x"), slot="next")
     asked = []
+    waiting = probes.WaitingKeys(lambda c: asked.append(c) or "unknown")
 
     for _ in range(3):
-        engine.check_waiting_keys(lambda c: asked.append(c) or "unknown")
+        waiting.ask()
 
     assert len(asked) == 1
 
@@ -359,9 +368,9 @@ def test_a_probe_waits_for_the_rate_limit_as_every_other_call(
     def call(_credential):
         raise AssertionError("one call too many")
 
-    monkeypatch.setattr(engine.credentials, "api_for", call)
+    monkeypatch.setattr(probes.credentials, "api_for", call)
 
-    engine.probe_due(lambda credential: "works")
+    probes.probe_due(lambda credential: "works")
 
     assert Hold.objects.get().probe_at > now
     assert holds.is_held("")
