@@ -26,7 +26,7 @@ from clients_app.models import (
 
 
 @dataclass(frozen=True)
-class Line:
+class DayBalance:
     """One organisation's day."""
 
     organisation: str
@@ -52,7 +52,7 @@ class OpenNow:
     needs_person: int
 
 
-def balance() -> Iterator[Line]:
+def balance() -> Iterator[DayBalance]:
     """Yield a line per organisation and day (in its time zone), oldest first."""
     for organisation in Organisation.objects.order_by("slug"):
         yield from days_of(organisation)
@@ -60,7 +60,7 @@ def balance() -> Iterator[Line]:
 
 def days_of(
     organisation: Organisation, since: date | None = None, until: date | None = None
-) -> Iterator[Line]:
+) -> Iterator[DayBalance]:
     """Yield the lines of an organisation's days, oldest first; `until` is included.
 
     The cost is that of what came in between the two days.
@@ -94,7 +94,7 @@ def days_of(
         statuses[day][status] += count
     for day in sorted(accepted.keys() | statuses.keys()):
         found = statuses[day]
-        yield Line(
+        yield DayBalance(
             organisation.slug,
             day,
             accepted[day],
@@ -105,10 +105,11 @@ def days_of(
         )
 
 
-def day_of(organisation: Organisation, day: date) -> Line:
+def day_of(organisation: Organisation, day: date) -> DayBalance:
     """Return one day's line, with zeros for a day on which nothing came in."""
     return next(
-        days_of(organisation, day, day), Line(organisation.slug, day, 0, 0, 0, 0, 0)
+        days_of(organisation, day, day),
+        DayBalance(organisation.slug, day, 0, 0, 0, 0, 0),
     )
 
 

@@ -57,7 +57,7 @@ class NotNow(Exception):
 
 
 @dataclass(frozen=True)
-class Look:
+class Findings:
     """What one look found: clients that fit for certain, doubtful ones, and whether
     everything there is to see was seen."""
 
@@ -166,7 +166,7 @@ def _checked(reading: Reading[Any], credential: ApiCredential) -> Any:
     raise NotNow(now + timedelta(seconds=wait), reading.reason or "unreadable")
 
 
-def _look(row: Submission, api: HefflAPI, credential: ApiCredential) -> Look:
+def _look(row: Submission, api: HefflAPI, credential: ApiCredential) -> Findings:
     """Search by e-mail or name; when that finds nothing, read the newest clients as well."""
     client_type = ClientType(row.type)
     wanted = str(row.answers.get("email") or row.display_name)
@@ -180,19 +180,19 @@ def _look(row: Submission, api: HefflAPI, credential: ApiCredential) -> Look:
         page = _checked(reading, credential)
         fitting, doubtful = _sort_out(row, page.items, window)
         if fitting or doubtful:
-            return Look(fitting, doubtful, not page.has_more)
+            return Findings(fitting, doubtful, not page.has_more)
     else:
         drift.note_reading(credential.organisation_id, reading)
     listed = _read_list(row, api, credential, window)
     searched = page is not None and not page.has_more
     if listed.fitting or listed.doubtful:
         return listed
-    return Look((), (), listed.complete or searched)
+    return Findings((), (), listed.complete or searched)
 
 
 def _read_list(
     row: Submission, api: HefflAPI, credential: ApiCredential, window: Window
-) -> Look:
+) -> Findings:
     """Read the plain list, newest first where it is, until the window is passed."""
     items: dict[str, RemoteClient] = {}
     cursor: str | None = None
@@ -223,7 +223,7 @@ def _read_list(
         if not fresh and page_no != 2:
             break  # the same page again: this list cannot be read to its end
     fitting, doubtful = _sort_out(row, items.values(), window)
-    return Look(fitting, doubtful, complete)
+    return Findings(fitting, doubtful, complete)
 
 
 def _window(row: Submission, skew: float) -> Window:
@@ -340,7 +340,7 @@ def candidate(client: RemoteClient) -> dict[str, str]:
     }
 
 
-def _decide(row: Submission, look: Look, now: datetime) -> str:
+def _decide(row: Submission, look: Findings, now: datetime) -> str:
     """Adopt, look again, queue again or hand over, by what a look found."""
     if len(look.fitting) == 1 and not look.doubtful:
         changes = outbox.created(row, look.fitting[0], now)

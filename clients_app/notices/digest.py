@@ -86,7 +86,7 @@ def _send(row: Digest, now: datetime) -> bool:
 def _mail(
     organisation: Organisation,
     day: date,
-    line: ledger.Line,
+    line: ledger.DayBalance,
     left: ledger.OpenNow,
     addresses: list[str],
 ) -> EmailMessage:
@@ -102,7 +102,7 @@ def _mail(
     )
 
 
-def _lines(line: ledger.Line, left: ledger.OpenNow) -> list[str]:
+def _lines(line: ledger.DayBalance, left: ledger.OpenNow) -> list[str]:
     figures = [
         (_("Accepted that day"), line.accepted),
         (_("Created in Heffl"), line.created),
