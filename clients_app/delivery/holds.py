@@ -140,12 +140,21 @@ def is_held(fingerprint: str) -> bool:
 
 def open_holds(organisation: Organisation) -> list[Hold]:
     """Return what stops an organisation's queue now, the widest first."""
-    fingerprint = (
+    return open_on(key_of(organisation))
+
+
+def key_of(organisation: Organisation) -> str | None:
+    """Return the fingerprint of an organisation's current key, None without one."""
+    return (
         ApiCredential.objects.current()
         .filter(organisation=organisation)
         .values_list("fingerprint", flat=True)
         .first()
     )
+
+
+def open_on(fingerprint: str | None) -> list[Hold]:
+    """Return what stops a key now, the widest first; for None, what stops everything."""
     scope = [EVERYTHING] if fingerprint is None else [EVERYTHING, fingerprint]
     return list(
         Hold.objects.filter(fingerprint__in=scope, released_at__isnull=True).order_by(

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from clients_app.delivery import why
 from clients_app.models import (
-    ApiCredential,
-    Hold,
-    HoldReason,
     Incident,
     IncidentKind,
     Lane,
@@ -23,11 +20,10 @@ from clients_app.models import (
     Role,
     Status,
 )
+from clients_app.notices.hold_words import WORDS
+from clients_app.notices.wait_words import in_about
 
-MANY = 10
-"""Fewer clients than this before a new one are no wait worth a word."""
 COUNT_CAP = 5_000
-KEPT = HoldReason.KEY_REFUSED, HoldReason.KEY_UNVERIFIED, HoldReason.KEY_UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -52,23 +48,10 @@ class LaneWait:
 def notices_for(member: Membership) -> list[Notice]:
     """Return what stands in the way of a member's organisation, or delays it."""
     organisation = member.organisation
-    owner = member.has_role(Role.OWNER)
-    fingerprint = (
-        ApiCredential.objects.current()
-        .filter(organisation=organisation)
-        .values_list("fingerprint", flat=True)
-        .first()
-    )
-    held = Hold.objects.filter(
-        fingerprint__in={"", fingerprint or ""}, released_at__isnull=True
-    ).order_by("fingerprint", "id")
-    found = [_about_hold(HoldReason(hold.reason), owner=owner) for hold in held]
-    if fingerprint is None:
-        found.append(_about_no_key(owner=owner))
-    if found:
-        return found[:1]
+    if stop := why.stop_of(organisation):
+        return [_about_stop(stop, owner=member.has_role(Role.OWNER))]
     waiting, _capped = _count(organisation, Lane.FRONTDESK)
-    if waiting < MANY:
+    if waiting < why.MANY_AHEAD:
         return []
     return [
         Notice(
@@ -79,58 +62,18 @@ def notices_for(member: Membership) -> list[Notice]:
             )
             % {"count": waiting},
             _("A new one will be sent {when}.").format(
-                when=in_about(_seconds_for(waiting))
+                when=in_about(why.seconds_for(waiting))
             ),
         )
     ]
 
 
-def _about_no_key(*, owner: bool) -> Notice:
-    words = (
-        _("Nothing is sent to Heffl: there is no API key yet.")
-        if owner
-        else _("Nothing is sent to Heffl: ask an owner to add the API key.")
-    )
+def _about_stop(stop: IncidentKind, *, owner: bool) -> Notice:
+    words = WORDS[stop]
+    headline = (words.banner_for_owner if owner else None) or words.banner
     return Notice(
-        words, _("You can go on: new clients are kept and sent later."), owner
+        str(headline), str(words.banner_next), fixable=owner and words.owners_task
     )
-
-
-def _about_hold(reason: HoldReason, *, owner: bool) -> Notice:
-    later = _("You can go on: new clients are kept and sent later.")
-    soon = _("You can go on: new clients are kept and sent as soon as Heffl is back.")
-    key = (
-        _("Nothing is sent: Heffl does not accept the API key.")
-        if owner
-        else _("Nothing is sent: Heffl does not accept the API key. Ask an owner.")
-    )
-    match reason:
-        case HoldReason.OUTAGE:
-            return Notice(_("Heffl is not answering at the moment."), soon)
-        case HoldReason.KEY_REFUSED:
-            return Notice(key, later, owner)
-        case HoldReason.KEY_UNVERIFIED:
-            return Notice(
-                _("Nothing is sent yet: the API key has not been checked."),
-                later,
-                owner,
-            )
-        case HoldReason.KEY_UNREADABLE:
-            return Notice(
-                _("Nothing is sent: the API key has to be entered again by an owner."),
-                later,
-                owner,
-            )
-        case HoldReason.RESTORED:
-            return Notice(
-                _("Nothing is sent at the moment: the portal comes from a backup."),
-                later,
-            )
-        case _other:
-            return Notice(
-                _("Nothing is sent at the moment: Heffl does not answer as it should."),
-                later,
-            )
 
 
 def changes_for(member: Membership) -> list[Incident]:
@@ -155,7 +98,7 @@ def lane_waits(organisation: Organisation) -> list[LaneWait]:
     for lane, label in labels.items():
         waiting, capped = _count(organisation, lane)
         ahead += waiting
-        wait = in_about(_seconds_for(ahead)) if ahead else _("at once")
+        wait = in_about(why.seconds_for(ahead)) if ahead else _("at once")
         found.append(LaneWait(label, waiting, capped, wait))
     return found
 
@@ -164,22 +107,3 @@ def _count(organisation: Organisation, lane: Lane) -> tuple[int, bool]:
     queue = organisation.submissions.filter(status=Status.QUEUED, lane=lane)
     count = queue.order_by("id").values("pk")[:COUNT_CAP].count()
     return count, count == COUNT_CAP
-
-
-def _seconds_for(calls: int) -> float:
-    limit, period = settings.HEFFL_RATE_LIMIT
-    return float(calls * period / limit)
-
-
-def in_about(seconds: float) -> str:
-    """Return a wait in round words: seconds, minutes or hours."""
-    if seconds < 90:
-        count = max(1, round(seconds))
-        words = ngettext("in about %d second", "in about %d seconds", count)
-    elif seconds < 90 * 60:
-        count = round(seconds / 60)
-        words = ngettext("in about %d minute", "in about %d minutes", count)
-    else:
-        count = round(seconds / 3600)
-        words = ngettext("in about %d hour", "in about %d hours", count)
-    return words % count

@@ -30,6 +30,7 @@ from clients_app.models import (
     Status,
     Submission,
 )
+from clients_app.notices.hold_words import WORDS
 
 log = logging.getLogger("portal.worker")
 PATIENCE = {
@@ -269,29 +270,9 @@ def _words(row: Incident, over: bool) -> tuple[str, str]:
 
 def advice(kind: str) -> str:
     """Return what an owner can do about a kind of incident, and what happens meanwhile."""
-    kept = _("Clients that come in are kept and sent afterwards; nothing is lost.")
-    do = {
-        IncidentKind.OUTAGE: _(
-            "Heffl has to come back by itself; we ask every minute."
-        ),
-        IncidentKind.KEY_REFUSED: _("Replace the API key under Settings, Heffl."),
-        IncidentKind.KEY_UNREADABLE: _(
-            "Enter the API key again under Settings, Heffl."
-        ),
-        IncidentKind.KEY_UNVERIFIED: _(
-            "The key is checked as soon as Heffl can be reached."
-        ),
-        IncidentKind.NO_KEY: _("Add an API key under Settings, Heffl."),
-        IncidentKind.CONFIGURATION: _(
-            "The operator of this portal has to check the address of Heffl."
-        ),
-        IncidentKind.RESTORED: _(
-            "The operator of this portal releases the hold when all is well."
-        ),
-        IncidentKind.DRIFT: _(
-            "What still works goes on. Tell the operator of this portal, who can adapt it."
-        ),
-    }[IncidentKind(kind)]
     if kind == IncidentKind.DRIFT:
-        return do
-    return f"{do} {kept}"
+        return _(
+            "What still works goes on. Tell the operator of this portal, who can adapt it."
+        )
+    kept = _("Clients that come in are kept and sent afterwards; nothing is lost.")
+    return f"{WORDS[IncidentKind(kind)].advice} {kept}"

@@ -23,6 +23,7 @@ from clients_app.questions.countries import country_code
 from clients_app.questions.fields import in_country, label_of, questions_for
 from clients_app.views import wording
 from clients_app.views.access import members_only
+from clients_app.views.attempt_words import attempt_line
 from clients_app.views.waiting import wait_for_change
 
 ATTEMPTS_SHOWN = 50
@@ -74,7 +75,7 @@ def submission_detail(
     context = _status_block(submission, member) | {
         "answers": answers_of(submission),
         "attempts": [
-            wording.attempt_line(attempt, now) for attempt in attempts[:ATTEMPTS_SHOWN]
+            attempt_line(attempt, now) for attempt in attempts[:ATTEMPTS_SHOWN]
         ],
         "more_attempts": len(attempts) > ATTEMPTS_SHOWN,
         "by": who_added(submission),

@@ -143,6 +143,6 @@ def _refusals(member: Membership) -> list[tuple[str, int]]:
     for field, problem, count in overview.refusals(member.organisation):
         asked_of = "company" if field in OF_COMPANIES else "contact"
         row = Submission(organisation=member.organisation, type=asked_of, answers={})
-        label = wording.label_of(row, field) or wording.refusal_label(problem)
+        label = wording.field_label(row, field) or wording.refusal_label(problem)
         counted[label] = counted.get(label, 0) + count
     return list(counted.items())

@@ -112,7 +112,7 @@ def _line(
     if tab is Tab.WAITING:
         checks += [("", words) for words in held_words(row)]
     elif tab is Tab.FIX:
-        label = wording.label_of(row, row.problem_field)
+        label = wording.field_label(row, row.problem_field)
         refused = _("Heffl refused: {field}").format(field=label) if label else ""
         checks.append(("bad", refused or _("Heffl refused it")))
     elif tab is Tab.UNCLEAR:

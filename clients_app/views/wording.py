@@ -6,36 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from clients_app.delivery.holds import open_holds
-from clients_app.delivery.outbox import look_alike_open
+from clients_app.delivery import why
+from clients_app.delivery.why import Reason
 from clients_app.heffl.contract import ClientType
-from clients_app.heffl.outcome import Verdict
 from clients_app.heffl.refusal import Known
 from clients_app.intake.refusals import meaning_of_refusal
-from clients_app.models import (
-    ApiCredential,
-    DeliveryAttempt,
-    Hold,
-    HoldReason,
-    Organisation,
-    RateBudget,
-    Status,
-    Submission,
-)
-from clients_app.notices.banner import in_about
+from clients_app.models import Status, Submission
+from clients_app.notices.hold_words import WORDS
+from clients_app.notices.wait_words import in_about
 from clients_app.questions import answers, fields
 from clients_app.questions.countries import country_code
 from clients_app.questions.fields import questions_for
-
-MANY_AHEAD = 10
-COUNT_AHEAD = 3_000
-SOON = 5.0
 
 
 def ago(moment: datetime | None) -> str:
@@ -168,7 +154,7 @@ def _needs_fix(submission: Submission) -> Explanation:
         again = _("Nothing is lost. Look it over and send it again.")
         return Explanation(headline, again, True)
     reason = submission.message.rstrip(". ") or _("it gave no reason")
-    label = label_of(submission, submission.problem_field)
+    label = field_label(submission, submission.problem_field)
     words = (
         _("Heffl did not accept {field}: {reason}.")
         if label
@@ -185,7 +171,7 @@ def plain_refusal(submission: Submission) -> str:
     """Say what a known message of Heffl means for whoever corrects it; "" for others."""
     if submission.status != Status.NEEDS_FIX:
         return ""
-    field = label_of(submission, submission.problem_field) or _("an answer")
+    field = field_label(submission, submission.problem_field) or _("an answer")
     known = {
         Known.TAKEN: _(
             "Heffl seems to have this client already. Look at those that were found "
@@ -208,7 +194,7 @@ def refusal_label(problem: str) -> str:
     }.get(problem) or _("No field named")
 
 
-def label_of(submission: Submission, name: str) -> str:
+def field_label(submission: Submission, name: str) -> str:
     """Return the label of a field by its input name; "" for none, the name if unknown."""
     if not name:
         return ""
@@ -240,161 +226,47 @@ def _review_reason(submission: Submission) -> str:
     )
 
 
-def holds_for(organisation: Organisation) -> list[Hold]:
-    """Return what stops an organisation's queue; see clients_app.delivery.holds."""
-    return open_holds(organisation)
-
-
-_NEXT_BY_HOLD = {
-    HoldReason.OUTAGE: lambda: Explanation(
-        _("Heffl is not answering."),
-        _(
-            "This client is saved and will be sent as soon as Heffl is back; you do not "
-            "need to do anything."
-        ),
-    ),
-    HoldReason.KEY_REFUSED: lambda: Explanation(
-        _("Heffl did not accept the API key. Ask an owner to replace it in Settings."),
-        _("This client is saved and will be sent after that."),
-        key=True,
-    ),
-    HoldReason.KEY_UNVERIFIED: lambda: Explanation(
-        _("The API key has not been checked yet, because Heffl could not be reached."),
-        _("This client is saved and will be sent when the key has been checked."),
-        key=True,
-    ),
-    HoldReason.KEY_UNREADABLE: lambda: Explanation(
-        _("The stored API key cannot be opened. Ask an owner to enter it again."),
-        _("This client is saved and will be sent after that."),
-        key=True,
-    ),
-    HoldReason.CONFIGURATION: lambda: Explanation(
-        _("Heffl answers, but not as Heffl should. Its address may be wrong."),
-        _(
-            "This client is saved and will be sent when the operator of this portal has "
-            "put that right."
-        ),
-    ),
-    HoldReason.RESTORED: lambda: Explanation(
-        _("The portal was restored from a backup, and sending is on hold."),
-        _("This client is saved and will be sent when the operator releases the hold."),
-    ),
-}
-
-
 def _queued(submission: Submission, now: datetime) -> Explanation:
-    organisation = submission.organisation
-    for hold in holds_for(organisation):
-        return _NEXT_BY_HOLD[HoldReason(hold.reason)]()
-    keys = ApiCredential.objects.current().filter(organisation=organisation)
-    if not keys.exists():
+    wait = why.wait_of(submission, now)
+    if wait.stop:
+        words = WORDS[wait.stop]
         return Explanation(
-            _("There is no API key yet. Ask an owner to add one in Settings."),
-            _("This client is saved and will be sent after that."),
-            key=True,
+            str(words.client), str(words.client_next), key=words.owners_task
         )
-    paused = RateBudget.objects.filter(
-        fingerprint__in=keys.values("fingerprint"), paused_until__gt=now
-    ).aggregate(until=Max("paused_until"))["until"]
-    not_before = max(submission.not_before, paused or now)
-    wait = (not_before - now).total_seconds()
-    if wait > SOON and submission.safe_failures:
-        words = _(
-            "Heffl could not be reached. This client is saved; we will try again {when}. "
-            "You do not need to do anything."
-        )
-        return Explanation(_("Waiting to be sent."), words.format(when=in_about(wait)))
-    if wait > SOON:
-        words = _("Heffl asked us to wait. This client will be sent {when}.")
-        return Explanation(_("Waiting to be sent."), words.format(when=in_about(wait)))
-    sharing = ApiCredential.objects.current().filter(
-        fingerprint__in=keys.values("fingerprint")
-    )
-    workspace = list(sharing.values_list("organisation", flat=True))
-    if look_alike_open(submission, workspace):
-        return Explanation(
-            _("Another entry with the same name, email and phone is still under way."),
-            _("This client is saved and will be sent when that one is settled."),
-        )
-    return _behind_others(submission)
+    match wait.reason:
+        case Reason.UNREACHED:
+            later = _(
+                "Heffl could not be reached. This client is saved; we will try again "
+                "{when}. You do not need to do anything."
+            ).format(when=in_about(wait.seconds))
+            return Explanation(_("Waiting to be sent."), later)
+        case Reason.ASKED_TO_WAIT:
+            later = _("Heffl asked us to wait. This client will be sent {when}.")
+            later = later.format(when=in_about(wait.seconds))
+            return Explanation(_("Waiting to be sent."), later)
+        case Reason.LOOK_ALIKE:
+            return Explanation(
+                _(
+                    "Another entry with the same name, email and phone is still under "
+                    "way."
+                ),
+                _("This client is saved and will be sent when that one is settled."),
+            )
+        case Reason.BEHIND_OTHERS:
+            return _behind_others(wait)
+    return Explanation(_("Saved. It will be sent in a moment."))
 
 
-def _behind_others(submission: Submission) -> Explanation:
-    queue = submission.organisation.submissions.filter(status=Status.QUEUED)
-    ahead = len(
-        queue.filter(lane=submission.lane, id__lt=submission.pk)
-        .values_list("pk")
-        .order_by("id")[:COUNT_AHEAD]
-    )
-    if submission.lane:
-        ahead += len(
-            queue.filter(lane__lt=submission.lane).values_list("pk")[:COUNT_AHEAD]
-        )
-    if ahead < MANY_AHEAD:
-        return Explanation(_("Saved. It will be sent in a moment."))
+def _behind_others(wait: why.Wait) -> Explanation:
     calls, period = settings.HEFFL_RATE_LIMIT
     return Explanation(
         ngettext(
             "%(count)d client is waiting before this one.",
             "%(count)d clients are waiting before this one.",
-            ahead,
+            wait.ahead,
         )
-        % {"count": ahead},
+        % {"count": wait.ahead},
         _("Heffl takes {calls} in {period} seconds, so it will be sent {when}.").format(
-            calls=calls, period=round(period), when=in_about(ahead * period / calls)
+            calls=calls, period=round(period), when=in_about(wait.seconds)
         ),
     )
-
-
-@dataclass(frozen=True)
-class AttemptLine:
-    """One try, as the detail page tells it."""
-
-    at: datetime
-    words: str
-    facts: list[str]
-
-
-def attempt_line(attempt: DeliveryAttempt, now: datetime) -> AttemptLine:
-    """Say what one try came to."""
-    if attempt.finished_at is None:
-        words = (
-            _("Sending.")
-            if attempt.deadline_at > now
-            else _("Interrupted. Whether Heffl got it is not known.")
-        )
-        return AttemptLine(attempt.started_at, words, [])
-    said = attempt.message.rstrip(". ")
-    words = {
-        Verdict.CREATED: _("Heffl created the client."),
-        Verdict.SAFE: _("Heffl could not be reached. Nothing was sent."),
-        Verdict.RATE_LIMITED: _("Heffl asked us to wait."),
-        Verdict.KEY_REFUSED: _("Heffl did not accept the API key."),
-        Verdict.CONFIGURATION: _("This was not the answer of a Heffl that works."),
-        Verdict.REFUSED: _("Heffl did not accept it: {reason}.").format(
-            reason=said or _("it gave no reason")
-        ),
-        Verdict.FIREWALL: _("A firewall before Heffl turned it away."),
-        Verdict.UNCERTAIN: _("Heffl did not confirm."),
-    }.get(Verdict(attempt.verdict), "")
-    facts = []
-    if attempt.http_status:
-        facts.append(f"HTTP {attempt.http_status}")
-    elif attempt.verdict != Verdict.CREATED:
-        facts.append(_phase_words(attempt.phase))
-    took = (attempt.finished_at - attempt.started_at).total_seconds()
-    facts.append(_("{seconds} s").format(seconds=f"{max(took, 0):.1f}"))
-    return AttemptLine(attempt.started_at, words, facts)
-
-
-def _phase_words(phase: str) -> str:
-    return {
-        "idle": _("before connecting"),
-        "resolving": _("while looking up the address"),
-        "connecting": _("while connecting"),
-        "handshake": _("while connecting securely"),
-        "sending": _("while sending"),
-        "sent": _("while waiting for the answer"),
-        "reading": _("while reading the answer"),
-        "done": _("after the answer"),
-    }.get(phase, phase)

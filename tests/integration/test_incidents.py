@@ -11,7 +11,7 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from clients_app.delivery import holds
+from clients_app.delivery import holds, why
 from clients_app.models import (
     HoldReason,
     Incident,
@@ -213,7 +213,7 @@ def test_a_missing_key_is_told_and_the_owner_is_led_to_it(page, owner, signed_in
 
 def test_a_long_queue_is_told_with_the_wait(page, connected, organisation, settings):
     settings.HEFFL_RATE_LIMIT = (60, 60)
-    for number in range(banner.MANY):
+    for number in range(why.MANY_AHEAD):
         SubmissionFactory(organisation=organisation, display_name=f"N {number}")
 
     shown = page()
