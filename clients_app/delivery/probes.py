@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -95,7 +96,7 @@ class WaitingKeys:
 
     def __init__(self, check_key: CheckKey) -> None:
         self._check_key = check_key
-        self._ask_again_at: dict[int, float] = {}
+        self._ask_again_at: dict[UUID, float] = {}
 
     def ask(self) -> None:
         """Ask about those that are due, at most twenty."""
