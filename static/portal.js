@@ -3,33 +3,45 @@
 (() => {
   const page = document.documentElement;
   const one = (selector, root = document) => root.querySelector(selector);
-  const say = (words) => { if (words) one("#live").textContent = words; };
+  const say = (words) => {
+    if (words) one("#live").textContent = words;
+  };
 
   // What desk.js keeps on this computer goes once the client that it became is shown.
-  const stored = () => { try { return Object.keys(localStorage); } catch { return []; } };
+  const stored = () => {
+    try {
+      return Object.keys(localStorage);
+    } catch {
+      return [];
+    }
+  };
   const token = one("[data-token]")?.dataset.token;
-  for (const key of token ? stored() : []) if (localStorage[key].includes(token)) delete localStorage[key];
+  for (const key of token ? stored() : []) {
+    if (localStorage[key].includes(token)) delete localStorage[key];
+  }
 
   // A second click on a form that is on its way does nothing.
+  const setSent = (form, sent) => {
+    form.sent = sent;
+    for (const button of form.querySelectorAll("button")) button.ariaDisabled = sent || null;
+  };
+  // Signing out leaves nothing on this computer; what still waits to be sent is asked about.
+  const forget = (question) => {
+    const kept = stored();
+    if (kept.some((key) => /^queue/.test(key)) && !confirm(question)) return false;
+    for (const key of kept) delete localStorage[key];
+    return true;
+  };
   addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post") return;
-    // Signing out leaves nothing on this computer; what still waits to be sent is asked about.
-    if (form.dataset.unsent) {
-      const kept = stored();
-      if (kept.some((key) => /^queue/.test(key)) && !confirm(form.dataset.unsent)) return event.preventDefault();
-      for (const key of kept) delete localStorage[key];
-    }
-    if (form.sent) return event.preventDefault();
-    form.sent = true;
-    for (const button of form.querySelectorAll("button")) button.ariaDisabled = "true";
+    const { unsent } = form.dataset;
+    if ((unsent && !forget(unsent)) || form.sent) return event.preventDefault();
+    setSent(form, true);
     setTimeout(() => form.sent && say(form.dataset.busy), 200);
   });
   addEventListener("pageshow", (event) => {
-    for (const form of event.persisted ? document.forms : []) {
-      form.sent = false;
-      for (const button of form.querySelectorAll("button")) button.ariaDisabled = null;
-    }
+    for (const form of event.persisted ? document.forms : []) setSent(form, false);
   });
 
   // Client type, and the country: an area is called and suggested as it is there.
@@ -48,24 +60,29 @@
     node.isContentEditable ||
     (/^(input|textarea|select)$/i.test(node.tagName) && !/^(radio|checkbox)$/.test(node.type));
   // The keys of the menu once more, in a dialog; closing it leads back to where one was.
+  const drawKeys = (keys) => {
+    const dialog = document.createElement("dialog");
+    dialog.className = "card keys";
+    const title = document.createElement("h2");
+    title.textContent = dialog.ariaLabel = one("summary", keys).textContent;
+    const close = document.createElement("button");
+    close.className = "btn";
+    close.textContent = keys.dataset.close;
+    close.onclick = () => dialog.close();
+    const parts = [...keys.children].slice(1).map((part) => part.cloneNode(true));
+    dialog.append(title, ...parts, close);
+    document.body.append(dialog);
+    return dialog;
+  };
   const showKeys = (keys) => {
-    let dialog = one("dialog.keys");
-    if (!dialog) {
-      dialog = document.createElement("dialog");
-      dialog.className = "card keys";
-      const title = document.createElement("h2");
-      title.textContent = dialog.ariaLabel = one("summary", keys).textContent;
-      const close = document.createElement("button");
-      close.className = "btn";
-      close.textContent = keys.dataset.close;
-      close.onclick = () => dialog.close();
-      dialog.append(title, ...[...keys.children].slice(1).map((part) => part.cloneNode(true)), close);
-      document.body.append(dialog);
-    }
+    const dialog = one("dialog.keys") || drawKeys(keys);
     dialog.showModal();
     one(":scope > .btn", dialog).focus();
   };
-  const closeMenu = (menu) => { menu.open = false; one("summary", menu).focus(); };
+  const closeMenu = (menu) => {
+    menu.open = false;
+    one("summary", menu).focus();
+  };
   addEventListener("keydown", (event) => {
     const { target, code, altKey, ctrlKey, metaKey, shiftKey } = event;
     if (event.isComposing || event.defaultPrevented || one("dialog[open]")) return;
@@ -78,11 +95,14 @@
       main.type[code.slice(-1) - 1].focus();
     } else if (code === "Escape" && menu) closeMenu(menu);
     else if (code === "Escape" && target.type === "search") target.blur();
-    else if (altKey || ctrlKey || metaKey || typing(target) || page.dataset.shortcuts === "off") return;
+    else if (altKey || ctrlKey || metaKey || typing(target) || page.dataset.shortcuts === "off")
+      return;
     else if (event.key === "?" || (code === "Slash" && shiftKey)) {
       if (one(".keys")) showKeys(one(".keys"));
-    } else if (!shiftKey && code === "Slash" && one("[data-key=Slash]")) one("[data-key=Slash]").focus();
-    else if (!shiftKey && code === "KeyN" && one("[data-key=KeyN]")) (one("main [data-key=KeyN]") || one("[data-key=KeyN]")).click();
+    } else if (!shiftKey && code === "Slash" && one("[data-key=Slash]"))
+      one("[data-key=Slash]").focus();
+    else if (!shiftKey && code === "KeyN" && one("[data-key=KeyN]"))
+      (one("main [data-key=KeyN]") || one("[data-key=KeyN]")).click();
     else done = false;
     if (done) event.preventDefault();
   });
@@ -93,7 +113,8 @@
 
   // A number can be copied.
   const drawCopy = () => {
-    for (const number of navigator.clipboard ? document.querySelectorAll("[data-copy]:not([data-drawn])") : []) {
+    const numbers = document.querySelectorAll("[data-copy]:not([data-drawn])");
+    for (const number of navigator.clipboard ? numbers : []) {
       const button = document.createElement("button");
       number.dataset.drawn = "";
       button.type = "button";
@@ -112,7 +133,10 @@
   const started = Date.now();
   const note = document.createElement("p");
   const again = document.createElement("button");
-  let last, timer, failures = 0, asking = false;
+  let last;
+  let timer;
+  let failures = 0;
+  let asking = false;
   // What the page tells below the status follows it, unless somebody is reading there.
   const renewRest = async (status) => {
     const rest = one("[data-after]");
@@ -120,6 +144,25 @@
     const html = await (await fetch(location.href)).text().catch(() => "");
     const found = one("[data-after]", new DOMParser().parseFromString(html, "text/html"));
     if (found && one("[data-poll]").dataset.status === status) rest.replaceWith(found);
+  };
+  const renew = (block, next) => {
+    const focused = block.contains(document.activeElement);
+    block.replaceWith(next);
+    drawCopy();
+    if (focused) {
+      next.tabIndex = -1;
+      next.focus();
+    }
+    if (next.dataset.say !== block.dataset.say) say(next.dataset.say);
+    renewRest(next.dataset.status);
+  };
+  const tell = (block, seconds) => {
+    if (!note.isConnected) {
+      note.replaceChildren(document.createElement("span"), " ", again);
+      again.textContent = block.dataset.check;
+      block.after(note);
+    }
+    note.firstChild.textContent = block.dataset.retry.replace("{n}", seconds);
   };
   const ask = async () => {
     const block = one("[data-poll]");
@@ -129,30 +172,22 @@
     const age = Date.now() - started;
     let wait = age < 3000 ? 200 : age < 60000 ? 1000 : 5000;
     try {
-      const answer = await fetch(block.dataset.poll + "?seen=" + block.dataset.status, { signal: AbortSignal.timeout(20000) });
+      const answer = await fetch(block.dataset.poll + "?seen=" + block.dataset.status, {
+        signal: AbortSignal.timeout(20000)
+      });
       const html = answer.ok && !answer.redirected && (await answer.text());
       const next = html && one("[data-poll]", new DOMParser().parseFromString(html, "text/html"));
       if (!next) throw 0;
       failures = 0;
       note.remove();
       if (html !== last && next.outerHTML !== block.outerHTML) {
-        const focused = block.contains(document.activeElement);
-        block.replaceWith(next);
-        drawCopy();
-        if (focused) { next.tabIndex = -1; next.focus(); }
-        if (next.dataset.say !== block.dataset.say) say(next.dataset.say);
-        renewRest(next.dataset.status);
+        renew(block, next);
         wait = 20; // news: the next may follow at once
       }
       last = html;
     } catch {
       wait = Math.min(30, 2 ** failures++) * 1000;
-      if (!note.isConnected) {
-        note.replaceChildren(document.createElement("span"), " ", again);
-        again.textContent = block.dataset.check;
-        block.after(note);
-      }
-      note.firstChild.textContent = block.dataset.retry.replace("{n}", wait / 1000);
+      tell(block, wait / 1000);
     }
     asking = false;
     timer = setTimeout(ask, wait);

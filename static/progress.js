@@ -3,23 +3,24 @@
 (() => {
   const parts = (root) => [...root.querySelectorAll("[data-live]")];
   const state = (root) => root.querySelector("[data-state]").textContent;
+  const renew = async () => {
+    const answer = await fetch(location.href, { signal: AbortSignal.timeout(20000) });
+    if (!answer.ok || answer.redirected) throw 0;
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const words = state(next);
+    if (words !== state(document)) document.querySelector("#live").textContent = words;
+    const found = parts(next);
+    if (!found.length) return location.reload();
+    parts(document).forEach((part, at) => {
+      if (!part.contains(document.activeElement)) part.replaceWith(found[at]);
+    });
+  };
   const ask = async () => {
     let wait = 3000;
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(location.href, { signal: AbortSignal.timeout(20000) });
-        if (!answer.ok || answer.redirected) throw 0;
-        const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const words = state(next);
-        if (words !== state(document)) document.querySelector("#live").textContent = words;
-        const found = parts(next);
-        if (!found.length) return location.reload();
-        parts(document).forEach((old, at) => {
-          if (!old.contains(document.activeElement)) old.replaceWith(found[at]);
-        });
-      } catch {
-        wait = 15000;
-      }
+    try {
+      if (!document.hidden) await renew();
+    } catch {
+      wait = 15000;
     }
     if (document.querySelector("[data-live=on]")) setTimeout(ask, wait);
   };
