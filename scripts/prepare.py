@@ -44,6 +44,7 @@ def collect_static() -> None:
         *(Path(directory) for directory in settings.STATICFILES_DIRS),
         settings.BASE_DIR / "requirements.txt",
         settings.BASE_DIR / "heffl_portal" / "settings.py",
+        settings.BASE_DIR / "heffl_portal" / "static_files.py",
     ]
     if manifest.exists() and manifest.stat().st_mtime >= newest(sources):
         return

@@ -9,8 +9,10 @@ from heffl_portal.static_files import lean_style
 RULES = r"""text => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(text);
-  // A custom property keeps its text as it is written.
-  return [...sheet.cssRules].map((rule) => rule.cssText.replace(/,\s+/g, ","));
+  // What holds or is a custom property keeps its text as it is written.
+  const plain = (text) =>
+    text.replace(/,\s+/g, ",").replace(/ \/ /g, "/").replace(/\b0(?=\.)/g, "");
+  return [...sheet.cssRules].map((rule) => plain(rule.cssText));
 }"""
 
 
