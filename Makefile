@@ -11,6 +11,9 @@ PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES
 	PORTAL_KEYRING="$$($(PY) -c 'import base64, os; print("check:" + base64.b64encode(os.urandom(32)).decode())')" \
 	ALLOWED_HOSTS=portal.example.com TRUSTED_PROXY_COUNT=1
 
+# Formats and checks scripts and stylesheets. For developers only: pip brings its Node.
+BIOME := .venv/bin/node node_modules/@biomejs/biome/bin/biome
+
 .DEFAULT_GOAL := help
 .PHONY: help run test quick soak approve bench sandbox check fmt format lint types layers migrations \
 	deploy-check secrets pins requirements messages house map \
@@ -47,15 +50,18 @@ bench: installed-dev ## measure speed beside its floors and print ratios
 sandbox: installed ## run the local stand-in for Heffl alone, on port 8100
 	@exec $(PY) -m heffl_sandbox --port 8100 $(ARGS)
 
-fmt: installed-dev ## put every file into the one format
+fmt: installed-dev node_modules ## put every file into the one format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+	$(BIOME) check --write .
 
-format: installed-dev
+format: installed-dev node_modules
 	$(PY) -m ruff format --check .
+	$(BIOME) format .
 
-lint: installed-dev ## ruff
+lint: installed-dev node_modules ## ruff and Biome
 	$(PY) -m ruff check .
+	$(BIOME) lint --error-on-warnings .
 
 types: installed-dev ## mypy, strict
 	@$(PRODUCTION) $(PY) -m mypy
@@ -100,3 +106,7 @@ installed:
 
 installed-dev:
 	@scripts/bootstrap.sh requirements-dev.txt
+
+node_modules: package-lock.json | installed-dev
+	@.venv/bin/npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
