@@ -13,6 +13,8 @@ PRODUCTION = env -u DEBUG -u DATABASE_URL -u HEFFL_API_URL -u MFA_REQUIRED_ROLES
 
 # Formats and checks scripts and stylesheets. For developers only: pip brings its Node.
 BIOME := .venv/bin/node node_modules/@biomejs/biome/bin/biome
+# Lays out Django's own tags; lines and indentation are for people to choose.
+DJADE := .venv/bin/djade --target-version 5.2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick soak approve bench sandbox check fmt format lint types layers migrations \
@@ -54,10 +56,12 @@ fmt: installed-dev node_modules ## put every file into the one format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 	$(BIOME) check --write .
+	@find templates -name '*.html' | xargs $(DJADE) || true # it fails when it has changed a file
 
 format: installed-dev node_modules
 	$(PY) -m ruff format --check .
 	$(BIOME) format .
+	find templates -name '*.html' | xargs $(DJADE) --check
 
 lint: installed-dev node_modules ## ruff and Biome
 	$(PY) -m ruff check .

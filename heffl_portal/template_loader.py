@@ -7,8 +7,8 @@ A template is thinned once, when it is compiled, never per request. The rule is 
 - A line break beside a tag, `<…>` or `{% … %}`, means nothing.
 - A blank inside a line stays. Where one is meant beside a tag at the end of a line,
   `{{ " " }}` says so.
-- Inside `<…>` a line break is one blank before the next attribute, if there is one:
-  also where that stands in an `{% if %}` and only then.
+- Inside `<…>` a line break is one blank before the next attribute, or the next word of its
+  value, if there is one: also where that stands in an `{% if %}`, and only then.
 
 Left as they are: what is inside `{% blocktranslate %}`, which is the key of its translation,
 `{% verbatim %}`, `<pre>`, `<textarea>`, `<script>`, `<style>` and HTML comments, and every
@@ -26,8 +26,13 @@ from enum import Enum
 from django.template.base import Origin
 from django.template.loaders.filesystem import Loader
 
-# Like Django's own lexer: a tag of Django's does not go over the end of a line.
-_DJANGO = re.compile(r"(\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\})")
+# Like Django's own lexer: a tag of Django's does not go over the end of a line. One that
+# never ends is looked through no further than to the next of its kind.
+_DJANGO = re.compile(
+    r"(\{%(?:(?!\{%|%\}).)*%\}"
+    r"|\{\{(?:(?!\{\{|\}\}).)*\}\}"
+    r"|\{\#(?:(?!\{\#|\#\}).)*\#\})"
+)
 _BLANK = re.compile(r"""\{\{\s*(?P<quote>["']) (?P=quote)\s*\}\}""")
 _TEXT = re.compile(r"\s+|<!--|</?!?[A-Za-z][^\s<>\"']*|[^\s<]+|<")
 _TAG = re.compile(r"""\s+|["'>]|<|[^\s"'<>]+""")
@@ -136,13 +141,16 @@ class _Thinner:
         """Take `{% … %}` of that name."""
         if self._raw:
             self._written.append(tag)
-        elif self._element and not self._quote:
+        elif self._element:
             self._tag_among_attributes(tag, name)
         else:
-            self._write(tag, _Last.WORD if self._quote else _Last.TAG)
+            self._write(tag, _Last.TAG)
 
     def _tag_among_attributes(self, tag: str, name: str) -> None:
         if name in _ENDS or name in _BRANCHES:
+            if self._gap != "\n":
+                self._written.append(self._gap)
+                self._gap = ""
             if self._forks:
                 self._gap = self._forks[-1] if name in _BRANCHES else self._forks.pop()
             self._written.append(tag)
