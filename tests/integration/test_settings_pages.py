@@ -71,6 +71,23 @@ def test_settings_lead_to_the_first_page_that_one_may_open(
 # The API key
 
 
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize(
+    "page", ["heffl", "fields", "signup", "members", "audit", "privacy"]
+)
+def test_every_page_of_settings_tells_the_version(
+    owner, signed_in, settings, page, language
+):
+    settings.VERSION = "12.3.4"
+    client = signed_in(owner)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    urls = {"audit": "/o/al-noor/audit/"}
+
+    answer = client.get(urls.get(page, f"/o/al-noor/settings/{page}/"))
+
+    assert "<bdi>Heffl Portal 12.3.4</bdi>" in text(answer)
+
+
 def test_heffl_page_shows_the_key_by_its_ends_only(
     owner, connected, sandbox, signed_in
 ):
