@@ -190,6 +190,12 @@ def _missing_or_malformed(env: FileAwareEnv) -> list[str]:
     return lines
 
 
+def _out_of_range(name: str, number: int | None, low: int, high: int) -> list[str]:
+    if number is None or low <= number <= high:
+        return []
+    return [f"{name} must be between {low} and {high}"]
+
+
 def read() -> Environment:
     """Read and check the environment.
 
@@ -223,18 +229,12 @@ def read() -> Environment:
     metrics_token = env.str("METRICS_TOKEN", default="")
     heffl_api_url = checked("HEFFL_API_URL", "https://api.heffl.com/api/v1", _heffl_url)
     rate_limit = checked("HEFFL_RATE_LIMIT", "60/60", _rate)
-    database = checked(
-        "DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}", _database
-    )
+    sqlite = f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"
+    database = checked("DATABASE_URL", sqlite, _database)
     email = checked("EMAIL_URL", f"file:///{VAR_DIR / 'mail'}", _email)
     problems += _missing_or_malformed(env)
-    ranges: list[tuple[str, int | None, int, int]] = [
-        ("TRUSTED_PROXY_COUNT", proxies, 0, 10),
-        ("DELIVERY_THREADS", threads, 2, 64),
-    ]
-    for name, number, low, high in ranges:
-        if number is not None and not low <= number <= high:
-            problems.append(f"{name} must be between {low} and {high}")
+    problems += _out_of_range("TRUSTED_PROXY_COUNT", proxies, 0, 10)
+    problems += _out_of_range("DELIVERY_THREADS", threads, 2, 64)
     if problems:
         raise StartupError(
             "these settings need correcting: "

@@ -38,6 +38,27 @@ class PasswordMissing(OrganisationError):
     """A person who is new here was given no password."""
 
 
+def _usable_name(name: str) -> str:
+    try:
+        name = clean_text(name)
+    except UnusableText:
+        name = ""
+    if not 0 < len(name) <= 160:
+        raise OrganisationError(_("The name must have 1 to 160 characters."))
+    return name
+
+
+def _check_slug(slug: str) -> None:
+    try:
+        validate_slug(slug)
+    except ValidationError:
+        slug = ""
+    if not slug or len(slug) > 60 or slug != slug.lower():
+        raise OrganisationError(
+            _("The slug may have up to 60 small letters, digits, - and _.")
+        )
+
+
 def create_organisation(
     *,
     name: str,
@@ -56,20 +77,8 @@ def create_organisation(
     already has a sign-in keeps their password. Raises OrganisationError.
     """
     now = now or timezone.now()
-    try:
-        name = clean_text(name)
-    except UnusableText:
-        name = ""
-    if not 0 < len(name) <= 160:
-        raise OrganisationError(_("The name must have 1 to 160 characters."))
-    try:
-        validate_slug(slug)
-    except ValidationError:
-        slug = ""
-    if not slug or len(slug) > 60 or slug != slug.lower():
-        raise OrganisationError(
-            _("The slug may have up to 60 small letters, digits, - and _.")
-        )
+    name = _usable_name(name)
+    _check_slug(slug)
     if signup_mode and signup_mode not in ApprovalMode.values:
         raise OrganisationError(_("The signup mode is send, suspicious or hold."))
     _check_person(owner_email, owner_password)

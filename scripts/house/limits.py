@@ -25,7 +25,16 @@ LINE_WIDTH = 120
 TEMPLATE_WIDTH = 200
 TEMPLATE_SHARE = 0.04
 
-LONG: Mapping[str, str] = {}
+LONG: Mapping[str, str] = {
+    "clients_app/delivery/outbox.py": (
+        "every step of a row's status is one conditional UPDATE; that nothing is lost "
+        "or sent twice can be read only where all of them stand together"
+    ),
+    "clients_app/delivery/reconcile.py": (
+        "one look-up from the window of time to the decision; its cases exclude one "
+        "another only if they are read as one"
+    ),
+}
 
 OWN_CODE = (*figures.APP, *figures.TOOLS)
 
