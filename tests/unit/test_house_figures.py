@@ -51,7 +51,9 @@ def house(tmp_path: Path) -> Callable[..., Path]:
             "pyproject.toml": CONTRACT.format(rungs=json.dumps(["views", "models"])),
             "static/portal.css": "a{}\n",
             "templates/base.html": f"{'x' * 200}\n" + "<p>\n" * 24,
-        } | {f"clients_app/views/page{n}.py": LINE for n in range(20)}
+        }
+        sound |= {f"clients_app/views/page{n}.py": LINE for n in range(40)}
+        sound |= dict.fromkeys(limits.LONG, LINE * (limits.FILE_LINES + 1))
         for path, text in (sound | given).items():
             place = tmp_path / path
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +155,7 @@ def test_a_limit_names_what_breaks_it(house, limit, given, named):
             "clients_app/models.py is allowed and not long",
         ),
         (
-            {f"clients_app/a{n}.py": "a table" for n in range(7)},
+            {f"clients_app/a{n}.py": "a table" for n in range(7 - len(limits.LONG))},
             "7 modules are allowed to be long",
         ),
     ],
@@ -161,7 +163,7 @@ def test_a_limit_names_what_breaks_it(house, limit, given, named):
 def test_long_files_are_allowed_by_name_with_a_reason(house, allowed, fault):
     root = house(**{"clients_app/a.py": LINE * 500})
 
-    found = limits.long_files(root, allowed)
+    found = limits.long_files(root, {**limits.LONG, **allowed})
 
     assert fault in found if fault else found == []
 
@@ -169,7 +171,7 @@ def test_long_files_are_allowed_by_name_with_a_reason(house, allowed, fault):
 def test_no_reason_allows_a_very_long_file(house):
     root = house(**{"clients_app/a.py": LINE * 701})
 
-    found = limits.long_files(root, {"clients_app/a.py": "a table"})
+    found = limits.long_files(root, {**limits.LONG, "clients_app/a.py": "a table"})
 
     assert found == ["clients_app/a.py: 701 lines, and nothing allows that"]
 
