@@ -62,7 +62,10 @@ class Visit:
 
 
 def campaign_of(text: str) -> str:
-    """Return where a visitor came from, as an address named it; "" for unusable text."""
+    """Return where a visitor came from, as an address named it; "" for unusable text.
+
+    What is longer than `LONGEST_CAMPAIGN` characters is cut.
+    """
     try:
         return clean_text(text)[:LONGEST_CAMPAIGN].strip()
     except UnusableText:
@@ -84,10 +87,11 @@ def accept(
     visit: Visit,
     now: datetime | None = None,
 ) -> Submission:
-    """Store a signup, once per token, and queue it or hold it for approval.
+    """Store a signup, once per token, and queue it or hold it for approval. Raises TooMany.
 
-    A token that was used before returns what was made of it then and counts for nothing;
-    while a limit is reached, already_sent() tells. Raises TooMany.
+    A token that was used before returns what was made of it then and counts for
+    nothing; while a limit is reached, already_sent() tells. One transaction, limits and
+    mail too.
     """
     now = now or timezone.now()
     network = robots.mark_of("network", organisation.pk, visit.network)

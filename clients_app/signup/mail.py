@@ -55,7 +55,11 @@ def _due(now: datetime) -> list[SignupMail]:
 
 
 def send_due(now: datetime | None = None) -> int:
-    """Send what is due; return how many mails went out. Any process may do this."""
+    """Send what is due, a few at a time; return how many mails went out.
+
+    Any process may do this: a row is one process's for the length of a lease. A mail
+    that cannot be handed over raises nothing, it is tried again later.
+    """
     now = now or timezone.now()
     return sum(_tell(row, now) for row in _due(now) if _claim(row, now))
 

@@ -85,7 +85,7 @@ class Origins(CleanText):
         super().__init__(multiline=True, required=False, **kwargs)
 
     def clean(self, value: Any) -> Any:
-        """Return the list of origins."""
+        """Return the origins in the order typed, each once. See origin_of()."""
         lines = str(super().clean(value)).splitlines()
         numbered = [
             (place, line) for place, line in enumerate(lines, 1) if line.strip()
@@ -235,7 +235,7 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
         *,
         page: SignupPage,
     ) -> None:
-        """Open the form for a page as stored."""
+        """Open the form for a page as stored; checking changes `page` and saves nothing."""
         self.own = list(
             page.organisation.custom_fields.filter(
                 is_active=True, required=False
@@ -262,7 +262,7 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
 
     @property
     def groups(self) -> list[tuple[str, list[BoundField]]]:
-        """Return the fields under their headings."""
+        """Return (heading, fields) in the order of the page."""
         names = {
             gettext("Who may sign up"): ("mode", "shows_number"),
             gettext("Words"): (
@@ -281,7 +281,7 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
         return "" if mode == CLOSED else mode
 
     def clean_accent(self) -> str:
-        """Check that the colour can be read; note the nearest that can."""
+        """Return the colour as `#rrggbb`. For one that cannot be read, `shade` is set."""
         try:
             colour = colours.parse(self.cleaned_data["accent"])
         except colours.BadColour:
@@ -338,7 +338,7 @@ class SignupPageForm(forms.ModelForm[SignupPage]):
         return {field.key for field in self.own} & set(self.cleaned_data["asked"])
 
     def changed(self) -> list[str]:
-        """Return the names of what differs from what is stored."""
+        """Return the names of what differs from what is stored, sorted, for the audit."""
         names = set(self.changed_data) - {"logo_file"}
         if "asked" in names:
             names.remove("asked")

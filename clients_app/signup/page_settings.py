@@ -26,7 +26,10 @@ class ChangedMeanwhile(Exception):
 
 
 def state_of(page: SignupPage) -> str:
-    """Return what stands for the stored state of a page; "" when none is stored."""
+    """Return what stands for the stored state of a page; "" when none is stored.
+
+    A form carries it along, so that save() sees whether somebody else saved meanwhile.
+    """
     return page.updated_at.isoformat() if page.pk else ""
 
 
@@ -37,7 +40,10 @@ def _locked(organisation: Organisation) -> tuple[Organisation, SignupPage]:
 
 
 def not_asked(page: SignupPage) -> frozenset[str]:
-    """Return the fields that a public page does not ask, unless a client needs them."""
+    """Return the names of what a public page does not ask, unless a client needs it.
+
+    Own questions are among them by their keys.
+    """
     inner = page.organisation.custom_fields.filter(is_public=False)
     return (
         NEVER_ASKED
@@ -62,7 +68,7 @@ def save(
     `mode` is an ApprovalMode, or "" to close the page. `public_fields` names the own
     questions to ask (keys), `changed` the inputs that differ. `seen` is state_of() when
     the form was opened. Another wording of the consent line raises its version. Raises
-    ChangedMeanwhile.
+    ChangedMeanwhile. One transaction with its audit event.
     """
     organisation, stored = _locked(page.organisation)
     if state_of(stored) != seen:
@@ -94,7 +100,10 @@ def save(
 
 
 def put_logo(page: SignupPage, png: bytes | None) -> None:
-    """Put a PNG, or none, on a page that is about to be saved."""
+    """Put a PNG, or none, on a page that is about to be saved.
+
+    Its hash goes into its address, so that browsers may keep it for ever.
+    """
     page.logo = png
     page.logo_hash = hashlib.sha256(png).hexdigest()[:16] if png else ""
 
@@ -107,7 +116,7 @@ def renew_kiosk(organisation: Organisation, *, user: User) -> None:
 
 @transaction.atomic
 def close_kiosk(organisation: Organisation, *, user: User) -> None:
-    """Take the tablet's address back."""
+    """Take the tablet's address back. From then on it counts no more."""
     _change_kiosk(organisation, "", user)
 
 

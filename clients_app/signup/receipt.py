@@ -24,7 +24,11 @@ from clients_app.signup.page_settings import not_asked
 
 
 class Stage(StrEnum):
-    """How far a signup is, as far as its visitor is concerned."""
+    """How far a signup is, as far as its visitor is concerned.
+
+    CHECKED: a person looks at it. CORRECT: the visitor can put an answer right. CLIENT
+    and REFUSED are the last word.
+    """
 
     RECEIVED = "received"
     CHECKED = "checked"
@@ -82,7 +86,7 @@ def correct(
     """Store what a visitor put right and send it again, or hold it as a new one would be.
 
     What the public page does not ask stays as it was. Returns False, changing nothing,
-    when there is nothing to correct any more.
+    when there is nothing to correct any more. `answers` are cleaned ones by input name.
     """
     if not field_to_correct(submission):
         return False

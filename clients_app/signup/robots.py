@@ -57,7 +57,7 @@ class FormToken:
         return (self.form, self.consent) == _version(page)
 
     def sign(self) -> str:
-        """Return the token as it stands in the page."""
+        """Return the token as it stands in the page; read_token() takes it back."""
         parts = (
             *(self.organisation_id, self.form, self.consent),
             *(round(self.issued_at.timestamp() * 1000), self.nonce),
@@ -82,7 +82,10 @@ def new_token(page: SignupPage, now: datetime) -> FormToken:
 
 
 def read_token(text: str, organisation: Organisation) -> FormToken | None:
-    """Return the token in a posted form; None for one that we did not make for it."""
+    """Return the token in a posted form; None for one that we did not make for it.
+
+    How old it is, and whether it was used before, is for the caller to ask.
+    """
     if not _TOKEN.fullmatch(text):
         return None
     try:
@@ -97,7 +100,10 @@ def read_token(text: str, organisation: Organisation) -> FormToken | None:
 
 
 def challenge_for(token: FormToken, now: datetime) -> str:
-    """Return the work, as JSON, that a browser proves itself with; bound to the token."""
+    """Return the work, as JSON, that a browser proves itself with; bound to the token.
+
+    It can be handed in as long as the form may stay open (`TOKEN_AGE`).
+    """
     made = altcha.create_challenge(
         "PBKDF2/SHA-256",
         _COST,
@@ -143,7 +149,7 @@ def has_links(texts: Iterable[object]) -> bool:
 
 
 def network_of(meta: Mapping[str, object], proxies: int) -> str:
-    """Return the network a request came from: an IPv4 address, or an IPv6 /64.
+    """Return the network a request came from: an IPv4 address, an IPv6 /64, or "".
 
     `meta` is request.META; `proxies` says how many proxies of our own stand in front:
     what the visitor wrote into X-Forwarded-For before theirs is not believed.
@@ -190,7 +196,7 @@ ADDRESS = Limit(window=24 * 3600.0, odd=3, most=5)
 
 
 def mark_of(*parts: object) -> str:
-    """Return the name of a bucket: a keyed hash of whose it is."""
+    """Return the name of a bucket: a keyed hash of whose it is, as 64 hex digits."""
     text = "\x00".join(map(str, parts))
     return salted_hmac("signup.bucket", text, algorithm="sha256").hexdigest()
 
