@@ -1,8 +1,8 @@
 """A person decides: approve, reject, send again, link to a client that exists, or drop.
 
-Each of these changes a row only while it still waits for a person, in the revision that was
-shown; the second of two people is told, and nothing is done twice. Also what the review
-queue shows: its tabs, their counts and pages, at a cost that does not grow with the history.
+Each of these changes a row only while it still waits for a person, in the revision that
+was shown; the second of two people is told, and nothing is done twice. Each is one
+transaction with its audit event.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def reject(
 ) -> None:
     """Close a submission that Heffl does not have. The applicant is told the reason.
 
-    Raises AlreadyDecided.
+    Of it `LONGEST_REASON` characters are kept. Raises AlreadyDecided.
     """
     changes = _closed(Status.REJECTED, reason)
     with transaction.atomic():
@@ -118,7 +118,11 @@ def reject(
 def drop(
     submission: Submission, reason: str, *, user: User, now: datetime | None = None
 ) -> None:
-    """Close a submission without creating a client. Raises AlreadyDecided."""
+    """Close a submission without creating a client. Raises AlreadyDecided.
+
+    The reason, of which `LONGEST_REASON` characters are kept, is for the organisation
+    alone.
+    """
     changes = _closed(Status.DROPPED, reason)
     with transaction.atomic():
         _decide(
@@ -218,7 +222,7 @@ def search_heffl(submission: Submission, text: str = "") -> int:
 
 @dataclass
 class BulkResult:
-    """What came of doing one thing to many: done, decided by others, and not possible."""
+    """To how many it was done, and about how many somebody else had decided (`late`)."""
 
     done: int = 0
     late: int = 0
@@ -232,6 +236,7 @@ def each(
     """Do one thing to many submissions, named by uuid and the revision that was shown.
 
     Each is a transaction of its own: one that somebody else decided stops no other.
+    What is no submission of this organisation is left out.
     """
     revisions = dict(chosen)
     result = BulkResult()

@@ -54,7 +54,10 @@ _LAST_DECIDED_FIRST = Sort("-decided", "decided_at", True)
 def page_of(
     organisation: Organisation, tab: Tab, cursor: Cursor | None = None
 ) -> Slice[Submission]:
-    """Return a page of a tab: oldest first, but the newest decisions first."""
+    """Return a page of a tab: oldest first, but the newest decisions first.
+
+    A cursor of another order, or one that leads nowhere, gives the first page.
+    """
     order = _order_of(tab)
     cursor = order.own(cursor)
     rows = _beyond(organisation, tab, cursor, PAGE_SIZE + 1)
@@ -66,7 +69,10 @@ def page_of(
 def next_to(
     organisation: Organisation, tab: Tab, submission: Submission, *, backwards: bool
 ) -> Submission | None:
-    """Return what stands after a submission in a tab, or before it."""
+    """Return what stands after a submission in a tab, or before it; None at its end.
+
+    None, too, for a tab of decisions when nobody has decided about this one.
+    """
     if tab is Tab.DONE and submission.decided_at is None:
         return None
     place = Cursor.at(submission, _order_of(tab), backwards=backwards)
@@ -98,7 +104,10 @@ def _beyond(
 def counts(
     organisation: Organisation, statuses: Sequence[Status] = ()
 ) -> dict[Status, int]:
-    """Count what stands in each status of the queue, up to one more than COUNT_CAP."""
+    """Count what stands in each status of the queue, up to one more than COUNT_CAP.
+
+    All statuses of the open tabs, unless some are named.
+    """
     asked = statuses or [one for every in STATUSES.values() for one in every]
     table = connection.ops.quote_name(Submission._meta.db_table)
     parts = ", ".join(
