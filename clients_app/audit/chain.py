@@ -36,7 +36,12 @@ PURPOSE = "audit"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look at the whole chain found; `broken` is "" when everything holds."""
+    """What a look at the whole chain found; `broken` is "" when everything holds.
+
+    `events` and `seals` are how many hold; `head` is the last such seal as
+    POSITION:DIGEST (16 digits), "" without any. `unsealed` events wait for a seal, some
+    of them `late`.
+    """
 
     broken: str
     events: int

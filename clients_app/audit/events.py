@@ -25,8 +25,8 @@ def record(
     """Note that something happened.
 
     `action` is dotted lower case ("submission.created"). `actor` is a person;
-    `actor_label` names what acted where no person did ("worker", "command").
-    `detail` may hold names of fields, counts and slugs, never what somebody typed.
+    `actor_label` names what acted where no person did ("worker", "command"). `detail`
+    may hold names of fields, counts and slugs, never what somebody typed.
     """
     reference = getattr(about, "uuid", None) or (about.pk if about is not None else "")
     return AuditEvent.objects.create(
@@ -50,7 +50,10 @@ def record_all(
     details: Sequence[Mapping[str, Any]],
     at: datetime,
 ) -> None:
-    """Note the same of many things of one table at once. `details` go with `about`."""
+    """Note the same of many things of one table at once.
+
+    `details` go with `about`, one for each; ValueError where their numbers differ.
+    """
     AuditEvent.objects.bulk_create(
         AuditEvent(
             at=at,

@@ -124,7 +124,10 @@ def _moment(at: datetime) -> str:
 
 
 def audit_lines(organisation: Organisation, filters: AuditFilters) -> Iterator[bytes]:
-    """Yield the audit trail as CSV in pieces, newest first, under the same rules."""
+    """Yield the audit trail as CSV in pieces, newest first, under the same rules.
+
+    Each piece is a query of its own, as in export_chunks().
+    """
     yield (BYTE_ORDER_MARK + _lines([AUDIT_COLUMNS])).encode()
     names: dict[int, str] = {}
     cursor: Cursor | None = None

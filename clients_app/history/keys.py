@@ -55,10 +55,11 @@ class KeyRanges:
         prefix: str = "",
         looking: bool = False,
     ) -> list[tuple[Any, ...]]:
-        """Return up to `limit` rows (id, key, hit) beyond a cursor, in the order of the walk.
+        """Return up to `limit` rows (id, key, hit) beyond a cursor, in the order walked.
 
         Filters that leave a column open are served by merging the ranges of each of its
-        values. `prefix` bounds the sort key; `looking` marks the hits of the search.
+        values. `prefix` bounds the sort key; `looking` marks the hits of the search,
+        without it `hit` is 1.
         """
         where, bounds = self._bounds(filters, sort, cursor, prefix)
         hit, texts = self._hit(filters.terms) if looking else ("1", [])
@@ -80,7 +81,7 @@ class KeyRanges:
         return self._rows(sql, [*parameters, limit])
 
     def ends(self, filters: Filters) -> tuple[int, int]:
-        """Return the first and the last id that were added in the days chosen."""
+        """Return the first and the last id that were added in the days chosen; 0 for none."""
         where, bounds = self._bounds(
             Filters(since=filters.since, until=filters.until),
             NEWEST_FIRST,
@@ -189,7 +190,7 @@ class KeyRanges:
 
 
 def newest_ids(organisation: Organisation, status: str, limit: int) -> list[int]:
-    """Return the ids of the newest submissions in one status."""
+    """Return the ids of up to `limit` submissions in one status, newest first."""
     own: SubmissionQuerySet = organisation.submissions.all()
     keys = KeyRanges(own, organisation.pk)
     rows = keys.in_order(Filters(status=status), NEWEST_FIRST, None, limit)

@@ -31,7 +31,11 @@ SAMPLE = 500
 
 @dataclass(frozen=True)
 class Day:
-    """How many clients were added on a day, by source."""
+    """How many clients were added on a day, by source.
+
+    `by_source` has every source. A number stops growing at `CELL_CAP` for each status
+    and type.
+    """
 
     day: date
     by_source: Mapping[str, int]
@@ -118,7 +122,10 @@ def times(organisation: Organisation) -> Times | None:
 
 
 def refusals(organisation: Organisation) -> list[tuple[str, str, int]]:
-    """Return what Heffl refused and nobody has corrected: field, problem, how many."""
+    """Return what Heffl refused and nobody has corrected: field, problem, how many.
+
+    The ten commonest of the newest `SAMPLE`, the commonest first; "" for no one field.
+    """
     ids = newest_ids(organisation, Status.NEEDS_FIX, SAMPLE)
     rows = organisation.submissions.among(ids)
     counted = Counter(rows.values_list("problem_field", "problem"))

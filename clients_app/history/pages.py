@@ -41,10 +41,11 @@ _ANY_ID = (0, 2**62)
 class Page:
     """One page of the list.
 
-    `count` is how many clients match; with `capped`, there are more than that. `sort` is
-    the order shown, which is by age where too many match for another (`too_many`).
-    `looked_through` is set when only so many clients were read, so that the page may be
-    short although more follow.
+    `newer` and `older` are the cursors of the pages beside it, None where there is
+    none. `count` is how many clients match; with `capped`, there are more than that.
+    `sort` is the order shown, which is by age where too many match for another
+    (`too_many`). `looked_through` is set when only so many clients were read, so that
+    the page may be short although more follow.
     """
 
     rows: Sequence[Submission]

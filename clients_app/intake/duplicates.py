@@ -34,7 +34,7 @@ class Match:
 
     @property
     def weight(self) -> int:
-        """Return how much speaks for it."""
+        """Return how much speaks for it: the sum of its reasons in `WEIGHT`."""
         return sum(WEIGHT[reason] for reason in self.reasons)
 
 
@@ -154,7 +154,7 @@ def keys_for(submission: Submission) -> list[ClientKey]:
 
 
 def remember(submissions: Iterable[Submission]) -> None:
-    """Store the marks of submissions that have none yet. Call it where they are stored."""
+    """Store the marks of submissions that have none yet, within the caller's transaction."""
     ClientKey.objects.bulk_create(
         [key for submission in submissions for key in keys_for(submission)],
         ignore_conflicts=True,
@@ -162,7 +162,7 @@ def remember(submissions: Iterable[Submission]) -> None:
 
 
 def remember_anew(submission: Submission) -> None:
-    """Replace the marks of a submission whose answers have changed."""
+    """Replace the marks of a submission whose answers have changed, as remember() does."""
     forget([submission.pk])
     remember([submission])
 
