@@ -83,11 +83,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Return False: people are added with `add_member`."""
+        """Return False: people come by an invitation, or by `add_member`."""
         return False
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Answer 429 when this address or this network has failed too often."""
+        """Let nobody try a password who has failed too often, by address or by network.
+
+        Raises ImmediateHttpResponse with the 429; its Retry-After is `LOCKED_FOR`, in
+        seconds.
+        """
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
@@ -130,14 +134,15 @@ class ActivateTOTPForm(AllauthActivateTOTPForm):  # type: ignore[misc]
 
 
 class _SoundCredential:
-    """Refuses what no browser sends, where django-allauth would fall over it."""
+    """Refuses what no browser sends, where django-allauth would fall over it.
+
+    Both steps raise ValidationError then, as for a code that is not right.
+    """
 
     def clean_credential(self) -> Any:
-        """Return what the form makes of the browser's answer."""
         return self._or_refused("clean_credential")
 
     def clean(self) -> Any:
-        """Return what the form makes of all it was sent."""
         return self._or_refused("clean")
 
     def _or_refused(self, step: str) -> Any:
@@ -175,11 +180,14 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Seals TOTP seeds and recovery codes, which allauth would store in clear."""
 
     def encrypt(self, text: str) -> str:
-        """Seal a second factor's secret."""
+        """Return a secret as the ring's first key seals it, bound to this purpose alone."""
         return _seal(Secret(text))
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Open a second factor's secret; when the ring cannot, answer with a plain page."""
+        """Open what encrypt() sealed.
+
+        Raises ImmediateHttpResponse with a plain page, 503, when the ring cannot.
+        """
         try:
             return _open(encrypted_text).reveal()
         except SealError as error:
@@ -253,7 +261,10 @@ def unreadable() -> int:
 
 
 def reseal_second_factors() -> int:
-    """Seal every second factor with the ring's first key; return how many changed."""
+    """Seal every second factor with the ring's first key; return how many changed.
+
+    Each is a transaction of its own; what does not open is left as it is.
+    """
     return sum(
         _reseal_factor(pk) for pk in list(_sealed().values_list("pk", flat=True))
     )

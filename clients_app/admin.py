@@ -61,11 +61,9 @@ class ActionFilter(admin.SimpleListFilter):
     parameter_name = "action"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the actions by their codes."""
         return [(code, code) for code in sorted(ACTIONS)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the events of the chosen action."""
         return queryset.filter(action=self.value()) if self.value() else queryset
 
 
@@ -78,19 +76,16 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     sortable_by = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
         return False
 
     def has_change_permission(
         self, request: HttpRequest, obj: Model | None = None
     ) -> bool:
-        """Refuse."""
         return False
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Model | None = None
     ) -> bool:
-        """Refuse."""
         return False
 
 
@@ -110,7 +105,7 @@ class OrganisationAdmin(ReadOnlyAdmin):
     ordering = ("name", "id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organisation]:
-        """Return the organisations with their use, each number bounded."""
+        """Add `member_count` and `submission_count`, up to `MOST` each, and `newest_at`."""
         of_this = OuterRef("pk")
         memberships = Membership.objects.filter(organisation=of_this)
         submissions = Submission.objects.filter(organisation=of_this)
@@ -124,21 +119,19 @@ class OrganisationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="members")
     def members(self, organisation: Any) -> str:
-        """Return how many people belong to it."""
         return _bounded(organisation.member_count)
 
     @admin.display(description="clients")
     def submissions(self, organisation: Any) -> str:
-        """Return how many clients were entered."""
         return _bounded(organisation.submission_count)
 
     @admin.display(description="newest client")
     def newest(self, organisation: Any) -> Any:
-        """Return when the newest client was entered."""
         return organisation.newest_at
 
 
 def _bounded(count: int) -> str:
+    """Return a count in words: "5000+" stands for `MOST` and whatever is beyond."""
     return f"{count}+" if count >= MOST else str(count)
 
 

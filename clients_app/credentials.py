@@ -120,7 +120,10 @@ def seal_new(
     verified_at: datetime | None = None,
     now: datetime | None = None,
 ) -> ApiCredential:
-    """Store a key in an empty slot. Raises IntegrityError when the slot holds one."""
+    """Store a key in an empty slot. Raises IntegrityError when the slot holds one.
+
+    `verified_at` is when Heffl accepted the key, None when it has not been asked yet.
+    """
     prefix, last_four = _visible_parts(key)
     credential = ApiCredential(
         id=uuid.uuid4(),
@@ -161,7 +164,10 @@ def _api(reveal_key: Callable[[], str]) -> HefflAPI:
 
 
 def api_for(credential: ApiCredential) -> HefflAPI:
-    """Return Heffl's API as this stored key sees it; the key is opened per call."""
+    """Return Heffl's API as this stored key sees it; the key is opened per call.
+
+    A key that does not open raises nothing: the call comes back as "key_unreadable".
+    """
     return _api(lambda: reveal(credential).reveal())
 
 

@@ -193,13 +193,19 @@ class KeyRing:
         return self.fingerprints(value)[self.sealing_kid]
 
     def mac(self, text: str, *, purpose: str) -> tuple[str, str]:
-        """Return the first key's id and its HMAC-SHA256 of a text, for one purpose."""
+        """Return the first key's id and its HMAC-SHA256 of a text (64 hex digits).
+
+        One that was made for another `purpose` does not hold.
+        """
         kid = self.sealing_kid
         key = self._derived(kid, f"mac {purpose}")
         return kid, hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
     def mac_holds(self, text: str, kid: str, mac: str, *, purpose: str) -> bool:
-        """Say whether a MAC was made from this text with the ring's key of that id."""
+        """Say whether a MAC was made from this text with the ring's key of that id.
+
+        False, too, when the ring has no such key.
+        """
         if kid not in self.keys:
             return False
         key = self._derived(kid, f"mac {purpose}")

@@ -108,7 +108,10 @@ def no_cookies(get_response: Handler) -> Handler:
 
 
 def plain_faults(get_response: Handler) -> Handler:
-    """Answer an unreachable database or an oversized request with a plain page."""
+    """Answer an unreachable database (503) or an oversized request (413) with a plain page.
+
+    A 503 says in Retry-After after how many seconds to ask again.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         return get_response(request)
@@ -132,7 +135,11 @@ def plain_faults(get_response: Handler) -> Handler:
 
 
 def second_factor(get_response: Handler) -> Handler:
-    """Lead people whose role needs a second factor to setting one up, before anything else."""
+    """Lead people whose role needs a second factor to setting one up, before anything else.
+
+    Which roles: the setting MFA_REQUIRED_ROLES; where it names any, operators need one,
+    too.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         roles = settings.MFA_REQUIRED_ROLES

@@ -50,7 +50,7 @@ STAYS = (DeliveryAttempt, ImportedRow, Submission)
 
 
 def is_cleared(submission: Submission) -> bool:
-    """Say whether the personal data of a client was removed."""
+    """Say whether only the tombstone of a client is left."""
     return submission.name_key == CLEARED_KEY
 
 
@@ -62,7 +62,11 @@ def _kept(organisation: Organisation, *states: str) -> QuerySet[Submission]:
 def due(
     organisation: Organisation, retention: Retention, now: datetime
 ) -> list[QuerySet[Submission]]:
-    """Return what has been kept long enough: clients created, and those closed."""
+    """Return what has been kept long enough: clients created, and those closed.
+
+    A kind that is kept for ever is missing. The days count from when Heffl had the
+    client, or from when the closed one was last queued.
+    """
     found = []
     if retention.keep_created is not None:
         until = now - timedelta(days=retention.keep_created)
@@ -86,7 +90,7 @@ class Preview:
 def preview(
     organisation: Organisation, retention: Retention, now: datetime | None = None
 ) -> Preview:
-    """Count what a choice of days would remove."""
+    """Count what a choice of days, stored or not, would remove."""
     now = now or timezone.now()
     at_once = sum(rows.count() for rows in due(organisation, retention, now))
     later = now + timedelta(days=30)
@@ -101,7 +105,10 @@ def choose_retention(
     keep_closed: int | None,
     user: User,
 ) -> None:
-    """Store for how many days personal data is kept; None keeps it for ever."""
+    """Store for how many days personal data is kept; None keeps it for ever.
+
+    One transaction with its audit event. What is due then goes with the next purge.
+    """
     with transaction.atomic():
         Retention.objects.update_or_create(
             organisation=organisation,
@@ -154,7 +161,8 @@ def purge(
 ) -> tuple[int, bool]:
     """Remove what was kept long enough, in small chunks; return how many, and if all.
 
-    `until` is a time.monotonic() after which no new chunk begins.
+    `until` is a time.monotonic() after which no new chunk begins. Each chunk is a
+    transaction of its own, with its audit event.
     """
     now = now or timezone.now()
     retention = Retention.of(organisation)
@@ -181,7 +189,11 @@ def purge(
 
 
 def purge_daily() -> int:
-    """Do the daily work of organisations it was not done for; any process may do this."""
+    """Purge organisations that were not purged today; return how many clients were cleared.
+
+    Any process may do this: of two at once, one takes an organisation on. Begins
+    nothing new after a few seconds (`AT_A_STRETCH`); the next call goes on from there.
+    """
     until = time.monotonic() + AT_A_STRETCH
     now = timezone.now()
     today = now.date()
@@ -206,7 +218,10 @@ def purge_daily() -> int:
 
 
 def find(organisation: Organisation, query: str) -> list[Submission]:
-    """Return clients found by name, e-mail, phone or number, newest first."""
+    """Return clients found by name, e-mail, phone or number, newest first.
+
+    At most `FOUND_AT_MOST`; none for a query without a word to search for.
+    """
     terms = terms_of(query)
     if not terms.words:
         return []
@@ -217,7 +232,10 @@ def find(organisation: Organisation, query: str) -> list[Submission]:
 
 
 def told_about(rows: Iterable[Submission]) -> list[dict[str, Any]]:
-    """Return everything that the portal holds about these clients, fit for JSON."""
+    """Return everything that the portal holds about these clients, fit for JSON.
+
+    One dictionary each, in the order given; times are ISO 8601, answers by input name.
+    """
     told = []
     for row in rows:
         revisions = [
@@ -248,7 +266,7 @@ def told_about(rows: Iterable[Submission]) -> list[dict[str, Any]]:
 
 
 def note_export(organisation: Organisation, count: int, *, user: User) -> None:
-    """Note in the audit trail that a person's data was handed out."""
+    """Note in the audit trail that the data of `count` clients was handed out."""
     audit.record(
         "privacy.exported",
         organisation=organisation,
@@ -259,7 +277,11 @@ def note_export(organisation: Organisation, count: int, *, user: User) -> None:
 
 @dataclass(frozen=True)
 class Erased:
-    """What an erasure came to: `in_heffl` are the numbers still to be removed there."""
+    """What an erasure came to.
+
+    `in_heffl` are the numbers (else ids) still to be removed there by hand,
+    `still_open` is how many were not settled and stay as they were.
+    """
 
     count: int
     in_heffl: list[str]
@@ -267,7 +289,11 @@ class Erased:
 
 
 def erase(organisation: Organisation, uuids: Sequence[str], *, user: User) -> Erased:
-    """Remove the personal data of these clients; those that are not settled stay."""
+    """Remove the personal data of these clients; those that are not settled stay.
+
+    What is no client of this organisation, or is cleared already, is left out. One
+    transaction, with an audit event each.
+    """
     with transaction.atomic():
         asked = organisation.submissions.select_for_update().filter(uuid__in=uuids)
         rows = [row for row in asked if not is_cleared(row)]
@@ -282,12 +308,12 @@ def erase(organisation: Organisation, uuids: Sequence[str], *, user: User) -> Er
 
 
 def is_settled(row: Submission) -> bool:
-    """Say whether nothing needs a client's answers any more."""
+    """Say whether nothing needs a client's answers any more: final, and no look is due."""
     return row.status in FINAL and row.reconcile_at is None
 
 
 def looked(submission: Submission, person: User) -> None:
-    """Note that somebody opened a client's page, once an hour."""
+    """Note that somebody opened a client's page. Of an hour the first time counts."""
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     if not Look.objects.filter(
         submission=submission, person=person, hour=hour
@@ -299,7 +325,7 @@ def looked(submission: Submission, person: User) -> None:
 
 
 def who_looked(submission: Submission) -> list[Look]:
-    """Return the latest looks at a client's page, each person once an hour."""
+    """Return the last twenty looks at a client's page, the latest first."""
     looks = Look.objects.filter(submission=submission).select_related("person")
     return list(looks.order_by("-hour", "-id")[:LOOKS_SHOWN])
 

@@ -47,12 +47,18 @@ _counts = Counts()
 
 
 def count(name: str, label: object, by: int = 1) -> None:
-    """Count something that happened in this process."""
+    """Count something that happened in this process.
+
+    `name` is one that /metrics knows; of the `label` 40 characters count.
+    """
     _counts.add(name, str(label)[:40], by)
 
 
 def write() -> int:
-    """Add what was counted to the stored counters; returns how many were changed."""
+    """Add what was counted to the stored counters; return how many were changed.
+
+    Raises what the database raises; what was counted is kept for the next time.
+    """
     found = _counts.take()
     try:
         with transaction.atomic():

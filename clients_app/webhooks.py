@@ -96,7 +96,7 @@ def _seal(secret: WebhookSecret, value: Secret) -> str:
 
 
 def held(organisation: Organisation) -> list[WebhookSecret]:
-    """Return an organisation's signing secrets, newest first."""
+    """Return an organisation's signing secrets, newest first; at most `MAX_SECRETS`."""
     rows = organisation.webhook_secrets.select_related("added_by")
     return list(rows.order_by("-added_at")[:MAX_SECRETS])
 
@@ -119,7 +119,7 @@ def add_secret(
 
 @transaction.atomic
 def remove_secret(organisation: Organisation, pk: uuid.UUID, *, user: User) -> bool:
-    """Forget a signing secret. Returns False when there is none such."""
+    """Forget a signing secret. Returns False when the organisation has none such."""
     removed, _tables = organisation.webhook_secrets.filter(pk=pk).delete()
     if removed:
         audit.record("webhook.secret_removed", organisation=organisation, actor=user)
@@ -237,7 +237,7 @@ def _may_be(row: Submission, report: Report) -> bool:
 
 
 def prune(now: datetime | None = None) -> int:
-    """Forget events of more than thirty days ago, some thousands at a time."""
+    """Forget events of more than thirty days ago, 5,000 at a time; return how many."""
     now = now or timezone.now()
     old = WebhookEvent.objects.filter(received_at__lt=now - KEPT).order_by("pk")
     ids = list(old.values_list("pk", flat=True)[:5000])
@@ -245,7 +245,7 @@ def prune(now: datetime | None = None) -> int:
 
 
 def kids_in_use() -> dict[str, int]:
-    """Count the stored secrets by the id of the ring key that seals them."""
+    """Count the stored secrets by the id of the ring key that seals them ("?": malformed)."""
     counts: dict[str, int] = {}
     for token in WebhookSecret.objects.values_list("ciphertext", flat=True):
         try:
@@ -262,7 +262,10 @@ def unreadable() -> int:
 
 
 def reseal_secrets() -> int:
-    """Seal every secret with the ring's first key; may be stopped and run again."""
+    """Seal every secret with the ring's first key; return how many changed.
+
+    May be stopped and run again. What does not open is left as it is.
+    """
     done = 0
     for secret in WebhookSecret.objects.all():
         try:
