@@ -153,7 +153,13 @@ def token_of(
 
 @dataclass
 class DryRun:
-    """What loading a file would come to. `problems` and `notes` are (line, column, words)."""
+    """What loading a file would come to. `problems` and `notes` are (line, column, words).
+
+    Of `total` rows, `faulty` have problems (`more_problems` are not listed),
+    `corrections` correct a submission, `twins` say the same as an earlier one, and
+    `known` were loaded before. `ready` would be loaded. `loaded_before` is when this
+    very file was, if ever.
+    """
 
     total: int = 0
     ready: int = 0
@@ -255,7 +261,7 @@ class AwaitingCorrection:
         self._seen: set[str] = set()
 
     def get(self, reference: str) -> Submission | None:
-        """Return the submission that still waits to be corrected."""
+        """Return the submission that still waits to be corrected, by its uuid in any case."""
         if self._found is None:
             rows = self._organisation.submissions.filter(
                 status=Status.NEEDS_FIX, source=Source.IMPORT
@@ -266,7 +272,11 @@ class AwaitingCorrection:
         return self._found.get(reference.lower())
 
     def trouble(self, reference: str) -> str:
-        """Return why a row with this reference cannot be loaded, or ""."""
+        """Return why a row with this reference cannot be loaded, or "".
+
+        Ask once for each row: a reference that was asked about before is a second
+        row's.
+        """
         if reference in self._seen:
             return _("Another row has the same reference.")
         self._seen.add(reference)
