@@ -62,7 +62,7 @@ class KeyChange:
 
 
 def check_words(check: KeyCheck) -> str:
-    """Return what to tell people about a key that did not pass."""
+    """Return what to tell people about a key, in the language of the page."""
     return {
         KeyCheck.WORKS: _("Heffl accepts the key."),
         KeyCheck.UNKNOWN: _("Heffl does not know this key."),
@@ -87,7 +87,7 @@ def _ask(api: HefflAPI) -> KeyCheck:
 
 
 def ask_about(key: Secret) -> KeyCheck:
-    """Ask Heffl about a key that is not stored."""
+    """Ask Heffl about a key that is not stored: one call, which store_key() counts later."""
     return _ask(credentials.api_with(key))
 
 
@@ -125,7 +125,8 @@ def store_key(
     """Seal a key into the slot that follows from what Heffl said to it (`check`).
 
     One that works takes the place of the current key; another one waits beside it, or
-    becomes current with a hold where there is none.
+    becomes current with a hold where there is none. `actor_label` names who acts where
+    there is no `user`.
     """
     organisation = organisation.locked()
     before = credentials.current(organisation)
@@ -205,7 +206,10 @@ def _revoke(credential: ApiCredential, now: datetime) -> None:
 def verify_key(
     credential: ApiCredential, *, user: User | None, now: datetime | None = None
 ) -> KeyCheck:
-    """Ask Heffl about a stored key. A waiting key that passes replaces the current one."""
+    """Ask Heffl about a stored key. A waiting key that passes replaces the current one.
+
+    The call counts against the key's budget, but does not wait for room in it.
+    """
     now = now or timezone.now()
     rate_limit.note_call(credential.fingerprint, now)
     check = _ask(credentials.api_for(credential))
@@ -234,7 +238,10 @@ def _verified(credential: ApiCredential, user: User | None, now: datetime) -> No
 def remove_api_key(
     credential: ApiCredential, *, user: User | None, now: datetime | None = None
 ) -> None:
-    """Take a key out of use; its ciphertext is erased. Waiting clients keep waiting."""
+    """Take a key out of use; its ciphertext is erased. Waiting clients keep waiting.
+
+    Does nothing when somebody else was faster.
+    """
     now = now or timezone.now()
     organisation = credential.organisation.locked()
     if not ApiCredential.objects.held().filter(pk=credential.pk).exists():

@@ -33,7 +33,6 @@ class ApiKeyForm(forms.Form):
     )
 
     def clean_key(self) -> Secret:
-        """Return the key as a Secret."""
         try:
             return credentials.clean_key(self.cleaned_data["key"])
         except credentials.KeyFormatError as error:
@@ -55,7 +54,6 @@ class WebhookSecretForm(forms.Form):
     )
 
     def clean_secret(self) -> Secret:
-        """Return the secret as a Secret."""
         try:
             return Secret(signature.clean_secret(self.cleaned_data["secret"]))
         except signature.SecretFormatError:
@@ -114,7 +112,7 @@ class CleanText(forms.CharField):
         super().__init__(**kwargs)
 
     def to_python(self, value: Any) -> str:
-        """Return the cleaned text."""
+        """Return what clean_text() makes of it, "" for nothing."""
         try:
             return clean_text(value or "", multiline=self.multiline)
         except UnusableText:
@@ -212,7 +210,7 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
             field.widget.attrs.pop("maxlength", None)
 
     def clean_key(self) -> str:
-        """Check that no other field of the organisation has this API name."""
+        """Check that no other field of the organisation has this API name in any case."""
         key = str(self.cleaned_data["key"])
         others = self.organisation.custom_fields.exclude(pk=self.instance.pk)
         if others.filter(key__iexact=key).exists():
@@ -226,7 +224,7 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
         return key
 
     def clean_options(self) -> list[str]:
-        """Return the options, one per line."""
+        """Return the options, one per line; empty lines count for none."""
         lines = str(self.cleaned_data["options"]).splitlines()
         options = [line for line in map(clean_text, lines) if line]
         if len(set(options)) < len(options):
@@ -238,7 +236,7 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
         return options
 
     def clean(self) -> dict[str, Any]:
-        """Check what concerns two fields at once."""
+        """Ask for options where the kind has some, and drop them elsewhere."""
         cleaned = super().clean() or {}
         chosen = cleaned.get("kind") in {
             CustomFieldKind.OPTION,

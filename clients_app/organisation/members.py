@@ -38,7 +38,10 @@ LinkFor = Callable[[str], str]
 
 
 class MemberError(OrganisationError):
-    """What was asked for cannot be done. The text says why, in words for people."""
+    """What was asked for cannot be done. The text says why, in words for people.
+
+    Whoever changes something here meets it, too, when they may do so no more.
+    """
 
 
 def roles_within_reach(actor: Membership) -> list[Role]:
@@ -85,8 +88,9 @@ def invite(
     """Invite an address and mail the link, in the language chosen.
 
     Whether the address has a sign-in here makes no difference to what happens. Raises
-    MemberError, and OSError or SMTPException when the mail could not be handed over: the
-    invitation is kept then, and can be sent again.
+    MemberError, ValidationError for what is no address, and OSError or SMTPException
+    when the mail could not be handed over: the invitation is kept then, and can be sent
+    again.
     """
     now = now or timezone.now()
     email = email.strip().lower()
@@ -273,7 +277,10 @@ def change_role(actor: Membership, pk: int, role: str) -> Membership:
 
 @transaction.atomic
 def suspend(actor: Membership, pk: int, *, now: datetime | None = None) -> Membership:
-    """Shut a member out until further notice, and sign them out everywhere."""
+    """Shut a member out until further notice, and sign them out everywhere.
+
+    Raises as `change_role` does.
+    """
     actor = _locked_actor(actor)
     target = _target(actor, pk)
     if target.suspended_at is None:
@@ -286,7 +293,7 @@ def suspend(actor: Membership, pk: int, *, now: datetime | None = None) -> Membe
 
 @transaction.atomic
 def let_back(actor: Membership, pk: int) -> Membership:
-    """End a suspension."""
+    """End a suspension, if there is one. Raises as `change_role` does."""
     actor = _locked_actor(actor)
     target = _target(actor, pk)
     if target.suspended_at is not None:
@@ -298,7 +305,10 @@ def let_back(actor: Membership, pk: int) -> Membership:
 
 @transaction.atomic
 def remove(actor: Membership, pk: int) -> Membership:
-    """Take a member out of the organisation, and sign them out everywhere."""
+    """Take a member out of the organisation, and sign them out everywhere.
+
+    Raises as `change_role` does.
+    """
     actor = _locked_actor(actor)
     target = _target(actor, pk)
     _note(actor, target, "member.removed")

@@ -16,7 +16,10 @@ from clients_app.questions import custom_fields
 
 
 def save_field(field: CustomField, *, user: User, changed: Iterable[str] = ()) -> None:
-    """Store a new or changed custom field; new ones go to the end of the form."""
+    """Store a new or changed custom field; new ones go to the end of the form.
+
+    `changed` names the inputs that differ, for the audit trail.
+    """
     with transaction.atomic():
         organisation = field.organisation.locked()
         is_new = field.pk is None
@@ -35,7 +38,10 @@ def save_field(field: CustomField, *, user: User, changed: Iterable[str] = ()) -
 
 @transaction.atomic
 def move_field(field: CustomField, step: int, *, user: User) -> None:
-    """Move a custom field up (-1) or down (1) among the organisation's fields."""
+    """Move a custom field up (-1) or down (1) among the organisation's fields.
+
+    Nothing happens at either end.
+    """
     organisation = field.organisation.locked()
     order = list(organisation.custom_fields.order_by("position", "id"))
     place = order.index(field)

@@ -58,7 +58,11 @@ DRIFT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A field as Heffl tells it, for companies, contacts or both."""
+    """A field as Heffl tells it, for companies, contacts or both.
+
+    `type` is Heffl's own word; `kind` is a CustomFieldKind, "" for what cannot be sent
+    from here. `required` where one of the types requires it.
+    """
 
     key: str
     label: str
@@ -125,7 +129,7 @@ def _difference(row: CustomField | None, told: Told) -> str:
 
 
 def drift_words(what: str, label: str) -> str:
-    """Return one difference in plain words."""
+    """Return one difference in plain words; `what` is one of DRIFT_WORDS."""
     return _(DRIFT_WORDS[what]).format(label=label)
 
 
