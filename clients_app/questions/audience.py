@@ -46,7 +46,7 @@ class FreshPages:
         self._pages: OrderedDict[object, SafeString] = OrderedDict()
 
     def get(self, key: object) -> SafeString | None:
-        """Return the page that was kept under a key, if it still is."""
+        """Return the page that was kept under a key; None when it was not, or had to go."""
         return self._pages.get(key)
 
     def keep(self, key: object, page: SafeString) -> SafeString:

@@ -49,7 +49,11 @@ def _spec(row: CustomField) -> Question:
 
 
 def changed(organisation: Organisation) -> None:
-    """Count a change of the questions, so that an older form can be told from this one."""
+    """Count a change of the questions, so that an older form can be told from this one.
+
+    Call it in the transaction of the change; `organisation` has the new count
+    afterwards.
+    """
     Organisation.objects.filter(pk=organisation.pk).update(
         form_version=F("form_version") + 1
     )

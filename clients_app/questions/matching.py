@@ -20,7 +20,7 @@ def normalised(text: str) -> str:
 
 
 def display_name(client_type: str, answers: Mapping[str, Any]) -> str:
-    """Return what a client is called: its name, else first and last name."""
+    """Return what a client is called: its name, else first and last name, else ""."""
     if name := str(answers.get("name") or ""):
         return name
     if client_type == "company":
@@ -30,7 +30,10 @@ def display_name(client_type: str, answers: Mapping[str, Any]) -> str:
 
 
 def match_key(client_type: str, answers: Mapping[str, Any]) -> str:
-    """Return a mark (64 hex digits) that look-alikes share: name, e-mail and phone."""
+    """Return a mark (64 hex digits) that look-alikes share: name, e-mail and phone.
+
+    `answers` are cleaned ones by input name.
+    """
     parts = (
         client_type,
         normalised(display_name(client_type, answers)),
