@@ -9,7 +9,10 @@ register = template.Library()
 
 @register.filter
 def plain(form: forms.BaseForm) -> forms.BaseForm:
-    """Take the placeholders away: every field has a label. Codes get the number pad."""
+    """Take the placeholders away: every field has a label. Codes get the number pad.
+
+    Changes the form itself, which is used once.
+    """
     for field in form.fields.values():
         field.widget.attrs.pop("placeholder", None)
         if field.widget.attrs.get("autocomplete") == "one-time-code":

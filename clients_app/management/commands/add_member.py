@@ -20,13 +20,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare slug, e-mail address and role."""
         parser.add_argument("slug", help="the organisation's part of the address")
         parser.add_argument("email")
         parser.add_argument("--role", required=True, choices=Role.values)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Add the person, or say what is wrong."""
+        """Raises CommandError, which says what is wrong; nothing was changed then."""
         organisation = Organisation.objects.filter(slug=options["slug"]).first()
         if organisation is None:
             raise CommandError(f"There is no organisation '{options['slug']}'.")

@@ -19,13 +19,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add --confirm."""
         parser.add_argument(
             "--confirm", action="store_true", help="let sending go on again"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Hold, or with --confirm release."""
         if options["confirm"]:
             released = restore.confirm()
             self.stdout.write(

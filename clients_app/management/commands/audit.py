@@ -19,7 +19,6 @@ class Command(BaseCommand):
     help = "Check the chain over the audit trail (verify) or seal what waits (seal)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the two actions."""
         actions = parser.add_subparsers(dest="action", required=True)
         verify = actions.add_parser("verify", help="compare every event with its seal")
         verify.add_argument(
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         actions.add_parser("seal", help="seal everything that waits, now")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do the chosen action."""
+        """Raises CommandError for an `--expect` that is no seal."""
         if options["action"] == "seal":
             self.stdout.write(f"{chain.seal_due(everything=True)} events sealed.")
             return

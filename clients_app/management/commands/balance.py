@@ -18,7 +18,6 @@ class Command(BaseCommand):
     help = "Account for every accepted client, per organisation and day."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the table."""
         self.stdout.write("{:<24} {:<10} {:>9} {:>8} {:>8} {:>7} {:>7}".format(*HEAD))
         wrong = 0
         for line in balance():

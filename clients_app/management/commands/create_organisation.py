@@ -25,7 +25,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare name, slug, owner and sign-up mode."""
         parser.add_argument("name")
         parser.add_argument("--slug", required=True, help="its part of the address")
         parser.add_argument("--owner", required=True, metavar="EMAIL")
@@ -37,7 +36,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it, or say what is wrong and make nothing."""
+        """Raises CommandError, which says what is wrong; nothing was made then."""
         env = Env()
         given = env.str("HEFFL_API_KEY", "")
         try:

@@ -56,7 +56,6 @@ class Command(BaseCommand):
     help = "Run the delivery worker (with --once: drain the queue and exit)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add --once and --threads."""
         parser.add_argument(
             "--once", action="store_true", help="send what can be sent, then exit"
         )

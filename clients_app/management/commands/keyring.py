@@ -33,7 +33,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - as Django declares it
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the three actions."""
         actions = parser.add_subparsers(dest="action", required=True)
         new = actions.add_parser("new", help="print a new ring entry")
         new.add_argument("kid", nargs="?", help="its id; by default this month")
@@ -41,7 +40,7 @@ class Command(BaseCommand):
         actions.add_parser("check", help="count secrets per key; 1 when some are old")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do the chosen action."""
+        """Raises CommandError for a bad id; `check` exits with 1 on any problem."""
         match options["action"]:
             case "new":
                 self._new(options["kid"])

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Remove personal data of clients that was kept long enough."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print a line per organisation."""
+        """Print a line per organisation: its slug, and how many clients were cleared."""
         for organisation in Organisation.objects.order_by("slug"):
             removed, _all = privacy.purge(organisation)
             self.stdout.write(f"{organisation.slug:<24} {removed:>9}")
