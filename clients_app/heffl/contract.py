@@ -57,8 +57,8 @@ NEITHER: frozenset[ClientType] = frozenset()
 class FieldSpec:
     """One field of a client: where its answer goes in the request, and for whom it is.
 
-    `name` is our input name, `api_path` the keys that lead to the value in the JSON body,
-    `minimum` the least number allowed. Source of all rules: create-a-client.
+    `name` is our input name, `api_path` the keys that lead to the value in the JSON
+    body, `minimum` the least number allowed.
     """
 
     name: str
@@ -87,6 +87,9 @@ def _field(
     )
 
 
+# Source: create-a-client. First and last name, salutation, phone, email and job title: not
+# allowed for companies. Website: not available for contacts. Name: required for companies.
+# First name: required for contacts. Opening balance: 0 or more.
 FIELDS: tuple[FieldSpec, ...] = (
     _field("name", "name", FieldKind.TEXT, BOTH, required_for=COMPANY),
     _field("website", "website", FieldKind.LINK, COMPANY),
@@ -126,9 +129,9 @@ def build_payload(
     """Return the JSON object for one new client: only allowed keys, no empty ones.
 
     Numbers and money are decimal strings ("250.50") and become JSON numbers. An empty
-    answer to a field that the type does not have is ignored; any other answer to such
-    a field, an unknown name, a missing required answer or an answer of the wrong kind
-    raises ContractError.
+    answer to a field that the type does not have is ignored; any other answer to such a
+    field, an unknown name, a missing required answer or an answer of the wrong kind
+    raises ContractError: create-a-client would refuse it.
     """
     specs = _known_specs(extra)
     payload: dict[str, object] = {"type": client_type.value}

@@ -54,7 +54,7 @@ def pause_seconds(headers: Mapping[str, str], received_at: datetime) -> float:
 
 
 def remote_date(headers: Mapping[str, str]) -> datetime | None:
-    """Return the moment of the `Date` header, aware, in UTC."""
+    """Return the moment of the `Date` header, aware, in UTC; None without a readable one."""
     return _http_date(headers.get("date", ""))
 
 
