@@ -31,8 +31,13 @@ class ImportState(models.TextChoices):
 
 
 class CsvImport(models.Model):
-    """One file, CSV or XLSX. `done` rows of it are stored; the counter moves with them in
-    one commit."""
+    """One file, CSV or XLSX, and how far it is.
+
+    `done` rows of it are stored; the counter moves with them in one commit. `columns`
+    says what each column is ("" for nothing). Of the rows done, `made` made or
+    corrected a submission, `known` had been loaded before, and `faulty` could not be
+    loaded.
+    """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organisation = models.ForeignKey(

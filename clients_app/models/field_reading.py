@@ -9,7 +9,13 @@ from clients_app.models.organisation import Organisation
 
 
 class FieldReading(models.Model):
-    """What Heffl last told of its custom fields, and how the form differs from it."""
+    """What Heffl last told of its custom fields, and how the form differs from it.
+
+    `told` has each field as remote_fields.Told, `drift` pairs of what differs and the
+    key. `read_at` is the last reading that came to its end, None before the first;
+    `tried_at` is the last try, `problem` why one has failed since that reading, else
+    "".
+    """
 
     organisation = models.OneToOneField(
         Organisation, on_delete=models.CASCADE, related_name="field_reading"

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class HoldReason(models.TextChoices):
-    """Why nothing is sent."""
+    """Why nothing is sent; the words are those of the pages."""
 
     KEY_REFUSED = "key_refused", _("Heffl refuses the API key")
     KEY_UNVERIFIED = "key_unverified", _("The API key has not been checked yet")

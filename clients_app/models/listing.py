@@ -73,7 +73,10 @@ class Sort:
 
     @classmethod
     def named(cls, name: str) -> Sort | None:
-        """Return the order for an address' `sort`, or None when there is no such one."""
+        """Return the order for an address' `sort`, or None when there is no such one.
+
+        `added`, `name` and `number`; with a - before it, the highest comes first.
+        """
         column = _COLUMNS.get(name.removeprefix("-"))
         if column is None or name.startswith("--"):
             return None

@@ -16,7 +16,12 @@ class ApprovalMode(models.TextChoices):
 
 
 class Organisation(models.Model):
-    """A business that takes its clients into one Heffl workspace."""
+    """A business that takes its clients into one Heffl workspace.
+
+    `country` is an ISO code. An empty `signup_mode` closes the public page.
+    `form_version` counts the changes of the questions, `digest` says whether a day's
+    balance is mailed.
+    """
 
     name = models.CharField(_("name"), max_length=160)
     slug = models.SlugField(max_length=60, unique=True)
@@ -33,5 +38,8 @@ class Organisation(models.Model):
         return self.slug
 
     def locked(self) -> Organisation:
-        """Lock the row and return it anew: two people change one organisation in turn."""
+        """Lock the row and return it anew: two people change one organisation in turn.
+
+        Call it in a transaction, whose end lets go.
+        """
         return Organisation.objects.select_for_update().get(pk=self.pk)

@@ -238,7 +238,7 @@ def mend(using: str) -> bool:
 
 
 def remove(editor: BaseDatabaseSchemaEditor) -> None:
-    """Take the search index away."""
+    """Take the search index away, as far as it is there."""
     sqlite = editor.connection.vendor == "sqlite"
     for statement in _SQLITE_REMOVE if sqlite else _POSTGRESQL_REMOVE:
         editor.execute(statement, params=None)

@@ -9,7 +9,7 @@ class SignupBucket(models.Model):
     """How much one network, or one organisation's page, has sent lately.
 
     `mark` is a keyed hash: no address of a visitor is stored. The bucket is empty when
-    `empty_at` has passed; every signup moves that on by one step.
+    `empty_at` (epoch seconds) has passed; every signup moves that on by one step.
     """
 
     mark = models.CharField(max_length=64, unique=True)

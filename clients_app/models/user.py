@@ -36,7 +36,7 @@ class UserManager(BaseUserManager["User"]):
         )
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Find a person by e-mail address, whatever its case."""
+        """Find a person by e-mail address, whatever its case. Raises User.DoesNotExist."""
         return self.get(email=(username or "").strip().lower())
 
 
