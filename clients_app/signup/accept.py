@@ -155,7 +155,7 @@ def _reasons(
         HeldFor.TOO_FAST: visit.token.age(now) < robots.FASTEST,
         HeldFor.UNVERIFIED: not visit.proved,
         HeldFor.MANY: many,
-        HeldFor.LINKS: has_links(answers),
+        HeldFor.LINKS: has_unasked_links(answers),
     }
     reasons = [reason for reason, holds in found.items() if holds]
     match organisation.signup_mode:
@@ -166,7 +166,7 @@ def _reasons(
     return [str(reason) for reason in (HeldFor.ALL, *reasons)]
 
 
-def has_links(answers: Mapping[str, Answer]) -> bool:
+def has_unasked_links(answers: Mapping[str, Answer]) -> bool:
     """Say whether an answer holds a link where nobody asked for one."""
     # An organisation's own questions may ask for a link.
     return robots.has_links(

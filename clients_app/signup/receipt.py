@@ -19,7 +19,7 @@ from clients_app.models import (
 )
 from clients_app.questions import custom_fields
 from clients_app.questions.fields import questions_for
-from clients_app.signup.accept import has_links
+from clients_app.signup.accept import has_unasked_links
 from clients_app.signup.page_settings import not_asked
 
 
@@ -97,7 +97,7 @@ def correct(
     reasons = []
     if mode == ApprovalMode.HOLD:
         reasons.append(str(HeldFor.ALL))
-    if mode != ApprovalMode.SEND and has_links(answers):
+    if mode != ApprovalMode.SEND and has_unasked_links(answers):
         reasons.append(str(HeldFor.LINKS))
     return submissions.revise(
         submission=submission,

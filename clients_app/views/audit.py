@@ -29,7 +29,7 @@ NAMES = ("person", "client", "action")
 
 
 @dataclass
-class Asked:
+class AskedOfTrail:
     """What an address asks of the trail: what was typed, what it means, what is wrong."""
 
     typed: dict[str, str]
@@ -42,7 +42,7 @@ class Asked:
         return f"?{urlencode(kept)}" if kept else "?"
 
 
-def _asked(request: HttpRequest) -> Asked:
+def _asked(request: HttpRequest) -> AskedOfTrail:
     """Read the parameters. What cannot be understood is named and not applied."""
     typed = {
         name: request.GET.get(name, "").replace("\x00", "").strip() for name in NAMES
@@ -64,7 +64,7 @@ def _asked(request: HttpRequest) -> Asked:
         since=period.since,
         until=period.until,
     )
-    return Asked(typed, filters, errors)
+    return AskedOfTrail(typed, filters, errors)
 
 
 def _uuid(text: str) -> str:
@@ -101,7 +101,7 @@ def audit_list(request: HttpRequest, member: Membership) -> HttpResponse:
     return render(request, "audit/list.html", context)
 
 
-def _people(member: Membership, asked: Asked) -> list[tuple[str, str]]:
+def _people(member: Membership, asked: AskedOfTrail) -> list[tuple[str, str]]:
     """Return whom the filter offers: the members, and whoever is asked for now."""
     memberships = member.organisation.memberships.select_related("user")
     people = {str(each.user_id): each.user.shown_name for each in memberships}

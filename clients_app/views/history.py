@@ -47,7 +47,7 @@ CHOICES: dict[str, Any] = {
 
 
 @dataclass
-class Asked:
+class AskedOfList:
     """What an address asks of the list: what was typed, what it means, what is wrong."""
 
     typed: dict[str, str]
@@ -64,7 +64,7 @@ class Asked:
         return f"?{urlencode(kept)}" if kept else "?"
 
 
-def _asked(parameters: Mapping[str, str]) -> Asked:
+def _asked(parameters: Mapping[str, str]) -> AskedOfList:
     """Read the list's parameters. What cannot be understood is named and not applied."""
     period = read_period(parameters)
     errors, typed = dict(period.errors), {}
@@ -91,7 +91,7 @@ def _asked(parameters: Mapping[str, str]) -> Asked:
         until=period.until,
     )
     sort = Sort.named(parameters.get("sort", "")) or NEWEST_FIRST
-    return Asked(typed, filters, sort, errors)
+    return AskedOfList(typed, filters, sort, errors)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def submission_list(request: HttpRequest, member: Membership) -> HttpResponse:
     return render(request, "submissions/list.html", context)
 
 
-def _fields(asked: Asked) -> dict[str, Any]:
+def _fields(asked: AskedOfList) -> dict[str, Any]:
     """Return what the filter form shows: value, error and options of each field."""
     fields: dict[str, Any] = {
         name: {"value": value, "error": asked.errors.get(name, "")}
@@ -181,7 +181,7 @@ def _when(at: datetime, this_year: int) -> str:
     return date_format(at, _("j M, H:i") if at.year == this_year else _("j M Y, H:i"))
 
 
-def _columns(asked: Asked, page: Page) -> list[dict[str, str]]:
+def _columns(asked: AskedOfList, page: Page) -> list[dict[str, str]]:
     """Return the heads of the table; those that sort carry a link."""
     heads = [
         ("number", pgettext("of a client", "Number"), "c-number"),
@@ -209,7 +209,7 @@ def _columns(asked: Asked, page: Page) -> list[dict[str, str]]:
     return columns
 
 
-def _chips(asked: Asked) -> list[dict[str, str]]:
+def _chips(asked: AskedOfList) -> list[dict[str, str]]:
     labels = {
         "q": _("Search"),
         "status": _("Status"),

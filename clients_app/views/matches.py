@@ -37,7 +37,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MatchLine:
     """One likely match as the page shows it."""
 
     uuid: str
@@ -48,10 +48,10 @@ class Line:
     why: str
 
 
-def lines_for(organisation: Organisation, matches: list[Match]) -> list[Line]:
+def lines_for(organisation: Organisation, matches: list[Match]) -> list[MatchLine]:
     """Return matches as lines of the page."""
     return [
-        Line(
+        MatchLine(
             uuid=str(row.uuid),
             href=reverse("submission-detail", args=[organisation.slug, row.uuid]),
             name=row.display_name,

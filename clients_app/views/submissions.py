@@ -66,7 +66,7 @@ def submission_create(request: HttpRequest, member: Membership) -> HttpResponse:
 
 def _not_asked_about(
     request: HttpRequest, member: Membership, form: SubmissionForm
-) -> list[matches.Line]:
+) -> list[matches.MatchLine]:
     """Return who very likely is this client and was not shown yet; each is asked once."""
     organisation = member.organisation
     found = [
@@ -87,7 +87,7 @@ def _ask_about(
     request: HttpRequest,
     member: Membership,
     form: SubmissionForm,
-    alike: list[matches.Line],
+    alike: list[matches.MatchLine],
 ) -> HttpResponse:
     words = _("This looks like {client}. Open it, or create a new client anyway.")
     asked = [*request.POST.get("asked", "").split(","), *(line.uuid for line in alike)]
