@@ -37,7 +37,7 @@ class AskedOfTrail:
     errors: dict[str, str] = field(default_factory=dict)
 
     def query(self, **more: str) -> str:
-        """Return the query string for these filters and something more."""
+        """Return the query string for these filters and something more; "?" for none."""
         kept = {name: text for name, text in {**self.typed, **more}.items() if text}
         return f"?{urlencode(kept)}" if kept else "?"
 
@@ -77,7 +77,7 @@ def _uuid(text: str) -> str:
 @require_safe
 @members_only(Role.ADMIN)
 def audit_list(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Show the trail, newest first."""
+    """Show the trail to administrators, newest first. Filters that are wrong are named."""
     organisation = member.organisation
     asked = _asked(request)
     cursor = LATEST_FIRST.own(Cursor.decode(request.GET.get("cursor", "")))

@@ -82,12 +82,12 @@ ACTIONS = {
 
 
 def action_words(code: str) -> str:
-    """Return the words for an action."""
+    """Return the words for an action; for one without any, its code."""
     return str(ACTIONS.get(code, code))
 
 
 def detail_words(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what an event adds, as pairs of name and value."""
+    """Return what an event adds, as pairs of name and value, without the empty ones."""
     return [
         (_name(name), _value(name, value))
         for name, value in sorted(detail.items())

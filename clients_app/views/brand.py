@@ -45,7 +45,7 @@ def _page(slug: str) -> SignupPage:
 
 @require_safe
 def signup_brand(request: HttpRequest, slug: str, digest: str) -> HttpResponseBase:
-    """Serve the colours of one page."""
+    """Serve the colours of a page, to be kept for a year; 404 under an older `digest`."""
     sheet, own = _stylesheet(_page(slug).accent)
     if digest != own:
         raise Http404
@@ -54,7 +54,7 @@ def signup_brand(request: HttpRequest, slug: str, digest: str) -> HttpResponseBa
 
 @require_safe
 def signup_logo(request: HttpRequest, slug: str, digest: str) -> HttpResponseBase:
-    """Serve the logo of one page."""
+    """Serve the logo of a page, to be kept for a year; 404 under an older `digest`."""
     page = _page(slug)
     if not page.logo or digest != page.logo_hash:
         raise Http404

@@ -66,7 +66,10 @@ def _status_block(submission: Submission, member: Membership) -> dict[str, Any]:
 def submission_detail(
     request: HttpRequest, member: Membership, uuid: UUID
 ) -> HttpResponse:
-    """Show one client: how far it got, what was sent, and every try."""
+    """Show one client: how far it got, what was sent, and every try.
+
+    That somebody looked is noted. What was cleared shows its tombstone.
+    """
     submission = _submission(member, uuid)
     if request.method != "HEAD" and not privacy.is_cleared(submission):
         privacy.looked(submission, member.user)

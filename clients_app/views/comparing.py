@@ -52,7 +52,7 @@ class Comparison:
 
 
 def with_match(submission: Submission, match: Match) -> Comparison:
-    """Compare with a client of the history."""
+    """Compare with a client of the history; one that is not created cannot be linked to."""
     other = match.submission
     created = other.status == Status.CREATED
     added = date_format(other.created_at, "j M Y")
@@ -69,7 +69,7 @@ def with_match(submission: Submission, match: Match) -> Comparison:
 
 
 def with_candidate(submission: Submission, found: Mapping[str, Any]) -> Comparison:
-    """Compare with a client that was found in Heffl."""
+    """Compare with a client that was found in Heffl: one of Submission.candidates."""
     created = parse_datetime(str(found.get("created_at") or ""))
     where = _("In Heffl")
     if created:

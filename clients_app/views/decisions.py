@@ -23,13 +23,14 @@ from clients_app.views.access import members_only
 
 
 def posted_number(text: str) -> int | None:
+    """Return a posted whole number of at most nine digits; None for anything else."""
     return int(text) if re.fullmatch("[0-9]{1,9}", text, re.ASCII) else None
 
 
 def submission_as_shown(
     request: HttpRequest, member: Membership, uuid: UUID
 ) -> Submission:
-    """Return the submission, at the revision that the page showed."""
+    """Return the submission, at the revision that the page showed. Raises Http404."""
     submission = get_object_or_404(member.organisation.submissions, uuid=uuid)
     submission.organisation = member.organisation
     posted = posted_number(request.POST.get("revision", ""))
@@ -60,7 +61,7 @@ def typed_reason(request: HttpRequest) -> str:
 def submission_send_again(
     request: HttpRequest, member: Membership, uuid: UUID
 ) -> HttpResponse:
-    """Queue a client again as it is."""
+    """Queue a client again as it is; whoever comes second is told so."""
     submission = submission_as_shown(request, member, uuid)
     try:
         decisions.send_again(submission, user=member.user)
@@ -74,7 +75,7 @@ def submission_send_again(
 def submission_link(
     request: HttpRequest, member: Membership, uuid: UUID
 ) -> HttpResponse:
-    """Settle a client as one that is in Heffl already."""
+    """Settle a client as one that is in Heffl already, by the `heffl_id` posted."""
     submission = submission_as_shown(request, member, uuid)
     heffl_id = request.POST.get("heffl_id", "")
     linked(request, partial(decisions.link, submission, heffl_id, user=member.user))

@@ -22,6 +22,7 @@ ONLY_SHOWN = ("switch", "again")
 
 
 def say_why_shown_again(request: HttpRequest, form: SubmissionForm) -> None:
+    """Say it at the form's head, where it was sent from a page that was out of date."""
     if request.POST.get("action") == "again":
         words = _(
             "You signed in again in another window. Check the answers and send them "
@@ -40,6 +41,7 @@ def desk_context(request: HttpRequest, member: Membership) -> dict[str, object]:
 
 
 def warn_about_phone(request: HttpRequest, submission: Submission) -> None:
+    """Ask to look twice at a phone number that its country does not give out."""
     phone = str(submission.answers.get("phone") or "")
     if phone and not phones.is_in_use(phone):
         words = _("The phone number looks unusual for its country. Check it again.")
@@ -49,6 +51,7 @@ def warn_about_phone(request: HttpRequest, submission: Submission) -> None:
 def to_client(
     request: HttpRequest, member: Membership, submission: Submission
 ) -> HttpResponse:
+    """Lead to a client that was stored, with 303; a script that takes JSON gets a 201."""
     address = client_address(member, submission)
     if request.headers.get("Accept") == "application/json":
         return JsonResponse({"location": address}, status=201)

@@ -56,7 +56,7 @@ class AskedOfList:
     errors: dict[str, str] = field(default_factory=dict)
 
     def query(self, **changes: str) -> str:
-        """Return the query string for these filters with some parts changed or dropped."""
+        """Return the query string for these filters, some changed, or dropped by ""."""
         parts = {**self.typed, "sort": self.sort.name, **changes}
         if parts["sort"] == NEWEST_FIRST.name:
             del parts["sort"]
@@ -113,7 +113,7 @@ class ListedClient:
 @require_safe
 @members_only()
 def submission_list(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Show a page of the organisation's clients."""
+    """Show a page of the clients to any member. Filters that are wrong are named."""
     organisation = member.organisation
     asked = _asked(request.GET)
     cursor = Cursor.decode(request.GET.get("cursor", ""))
@@ -259,7 +259,10 @@ def _note(page: Page) -> str:
 @require_safe
 @members_only()
 def submission_export(request: HttpRequest, member: Membership) -> HttpResponseBase:
-    """Stream all that the list's filters leave as CSV. Noted in the audit."""
+    """Stream all that the list's filters leave as CSV. Noted in the audit.
+
+    Where a filter is wrong, nothing is handed out: the list says what it is.
+    """
     organisation = member.organisation
     asked = _asked(request.GET)
     if asked.errors:

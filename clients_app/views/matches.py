@@ -49,7 +49,7 @@ class MatchLine:
 
 
 def lines_for(organisation: Organisation, matches: list[Match]) -> list[MatchLine]:
-    """Return matches as lines of the page."""
+    """Return matches as lines of the page, in their order."""
     return [
         MatchLine(
             uuid=str(row.uuid),
@@ -70,7 +70,7 @@ def lines_for(organisation: Organisation, matches: list[Match]) -> list[MatchLin
 def found_for(
     organisation: Organisation, client_type: str, answers: dict[str, Answer]
 ) -> list[Match]:
-    """Return likely matches of cleaned answers, the likeliest first."""
+    """Return likely matches of cleaned answers, the likeliest first; at most `SHOWN`."""
 
     def typed(name: str) -> str:
         return str(answers.get(name) or "")

@@ -45,7 +45,10 @@ class Duty(NamedTuple):
 
 
 def duties(slug: str) -> list[Duty]:
-    """Return what each role may do, read from the views that enforce it."""
+    """Return what each role may do, read from the views that enforce it.
+
+    Roles stand in the order of `Role`, the highest first.
+    """
     told = []
     for words, name in DUTIES:
         view = resolve(_address(name, slug)).func

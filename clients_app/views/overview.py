@@ -85,7 +85,7 @@ def _duration(seconds: float) -> str:
 @require_safe
 @members_only(Role.REVIEWER)
 def overview_page(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Show the numbers of one organisation."""
+    """Show reviewers what came in during thirty days, how fast it went, and what waits."""
     organisation = member.organisation
     days = overview.days(organisation)
     took = overview.times(organisation)

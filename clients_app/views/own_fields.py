@@ -28,7 +28,7 @@ from clients_app.views.wording import ago
 @require_safe
 @members_only(Role.ADMIN)
 def settings_fields(request: HttpRequest, member: Membership) -> HttpResponse:
-    """List the custom fields in the order of the form."""
+    """List the custom fields in the order of the form, and how Heffl's differ from them."""
     organisation = member.organisation
     fields = list(organisation.custom_fields.order_by("position", "id"))
     reading = FieldReading.objects.filter(organisation=organisation).first()
@@ -88,7 +88,6 @@ def _field_saved(
 @require_http_methods(["GET", "HEAD", "POST"])
 @members_only(Role.ADMIN)
 def settings_field_new(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Add a custom field."""
     organisation = member.organisation
     if request.method == "POST":
         form = CustomFieldForm(request.POST, organisation=organisation)
@@ -101,7 +100,6 @@ def settings_field_new(request: HttpRequest, member: Membership) -> HttpResponse
 def settings_field_edit(
     request: HttpRequest, member: Membership, pk: int
 ) -> HttpResponse:
-    """Change a custom field of this organisation."""
     organisation = member.organisation
     field = get_object_or_404(organisation.custom_fields, pk=pk)
     if request.method == "POST":
@@ -116,7 +114,7 @@ def settings_field_edit(
 def settings_field_change(
     request: HttpRequest, member: Membership, pk: int
 ) -> HttpResponse:
-    """Move a custom field up or down, or switch it on or off."""
+    """Move a custom field up or down, or switch it on or off. Raises Http404 otherwise."""
     field = get_object_or_404(member.organisation.custom_fields, pk=pk)
     match request.POST.get("action"):
         case "up":

@@ -34,6 +34,7 @@ from clients_app.views.visitors import (
 
 
 def to_receipt(visitor: Visitor, submission: Submission) -> HttpResponse:
+    """Lead a visitor to their own page, a tablet to its thanks, which name nobody."""
     if visitor.kiosk:
         # The next one at the tablet must not find a way to this signup.
         said = visitor.asks_language | {"reference": reference_of(submission)}

@@ -45,13 +45,14 @@ class QueueLine:
 
 
 def tab_named(text: str, default: Tab = Tab.WAITING) -> Tab:
+    """Return the tab of an address, `default` for a name that is none."""
     return Tab(text) if text in list(Tab) else default
 
 
 @require_safe
 @members_only(Role.REVIEWER)
 def review_queue(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Show a page of one tab of the queue."""
+    """Show reviewers a page of one tab: WAITING, unless the address names another."""
     organisation = member.organisation
     tab = tab_named(request.GET.get("tab", ""))
     page = queue.page_of(
@@ -74,6 +75,7 @@ def review_queue(request: HttpRequest, member: Membership) -> HttpResponse:
 
 
 def tab_query(tab: Tab, **more: str) -> str:
+    """Return the query string of a tab, with what `more` adds."""
     return f"?{urlencode({'tab': tab.value, **more})}"
 
 
@@ -131,6 +133,7 @@ def _line(
 
 
 def held_words(row: Submission) -> list[str]:
+    """Return why a signup is held, in words; codes that are known no more are left out."""
     labels = dict(HeldFor.choices)
     return [str(labels[code]) for code in row.held_for if code in labels]
 

@@ -135,7 +135,10 @@ def _to_item(member: Membership, submission: Submission, tab: Tab) -> HttpRespon
 
 
 def next_item(member: Membership, submission: Submission, tab: Tab) -> HttpResponse:
-    """Lead to what stands after a client that was decided about, else to the queue."""
+    """Lead to what stands after a client that was decided about, else to the queue.
+
+    After the last one of a tab comes its first; of decisions, none.
+    """
     organisation = member.organisation
     following = None
     if tab is not Tab.DONE:

@@ -119,7 +119,10 @@ def _page(
 @require_POST
 @members_only(Role.ADMIN)
 def settings_signup_kiosk(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Make or renew the address for the tablet at the desk, or take it back."""
+    """Make or renew the address for the tablet at the desk, or take it back.
+
+    Raises Http404 for any other action.
+    """
     match request.POST.get("action"):
         case "renew":
             page_settings.renew_kiosk(member.organisation, user=member.user)
@@ -137,7 +140,7 @@ def settings_signup_kiosk(request: HttpRequest, member: Membership) -> HttpRespo
 @require_safe
 @members_only(Role.ADMIN)
 def settings_signup_qr(request: HttpRequest, member: Membership) -> HttpResponse:
-    """Hand out the QR code as a file."""
+    """Hand out the QR code of the page as an SVG file to print."""
     address = _address(request, member, "signup-form")
     code = qr.svg(address, title=member.organisation.name, inline=False)
     response = HttpResponse(code, content_type="image/svg+xml")

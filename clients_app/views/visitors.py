@@ -190,6 +190,7 @@ def languages_of(request: HttpRequest, visitor: Visitor) -> list[dict[str, str]]
 
 
 def address_of(route: str, visitor: Visitor, query: dict[str, str]) -> str:
+    """Return the address of a route of this visitor's organisation with a query, if any."""
     address = reverse(route, args=[visitor.organisation.slug])
     return address + (f"?{urlencode(query)}" if query else "")
 
@@ -201,6 +202,7 @@ def audience_of(visitor: Visitor) -> Audience:
 
 
 def empty_form(visitor: Visitor, initial: dict[str, Any]) -> SubmissionForm:
+    """Return the form as it is opened; `initial` are answers by input name, and `type`."""
     return SubmissionForm(
         organisation=visitor.organisation,
         initial=initial,

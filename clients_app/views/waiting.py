@@ -25,8 +25,8 @@ UNDER_WAY = (Status.QUEUED, Status.SENDING)
 def wait_for_change(submission: Submission, seen: str) -> Submission:
     """Wait until a submission's status differs from `seen`, and return it as it is then.
 
-    Returns after at most two seconds; at once when there is nothing to wait for. Raises
-    Http404 when it was removed meanwhile.
+    Returns after at most two seconds; at once when there is nothing to wait for, or
+    when too many wait already. Raises Http404 when it was removed meanwhile.
     """
     if submission.status != seen or submission.status not in UNDER_WAY:
         return submission
