@@ -43,7 +43,11 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Environment:
-    """Every setting that may differ between installations, checked."""
+    """Every setting that may differ between installations, checked.
+
+    `rate_limit` is calls per seconds; `database` and `email` are what Django takes.
+    What each of them is for: .env.example.
+    """
 
     secret_key: str
     keyring: str

@@ -16,7 +16,10 @@ class StartupError(Exception):
 
 
 def lend_secrets() -> None:
-    """Give this process secrets of the moment, where it has none."""
+    """Give this process secrets of the moment, where it has none.
+
+    They stand in its environment and go with it: nothing sealed with them opens again.
+    """
     for name, value in (
         ("SECRET_KEY", secrets.token_urlsafe(64)),
         ("PORTAL_KEYRING", f"lent:{base64.b64encode(os.urandom(32)).decode()}"),
