@@ -34,7 +34,7 @@ class Call:
     seconds: float | None = None
 
     def end(self) -> None:
-        """Note how long it took."""
+        """Note how long it took, in seconds to the microsecond."""
         self.seconds = round(time.monotonic() - self.monotonic, 6)
 
 
@@ -57,7 +57,10 @@ class CallLog:
     def list(
         self, *, since: int = 0, workspace: str = "", newest: int | None = None
     ) -> list[Mapping[str, object]]:
-        """Return the calls after number `since`, oldest first."""
+        """Return the calls after number `since`, oldest first, as dictionaries.
+
+        `workspace` is a name, "" for all; `newest` leaves only so many of the last.
+        """
         with self._lock:
             calls = [*self._calls]
         chosen = [

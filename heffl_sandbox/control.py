@@ -114,7 +114,6 @@ class Control:
         self.call("POST", "faults", {"faults": [dict(rule) for rule in rules]})
 
     def clear_faults(self) -> None:
-        """Drop every queued rule."""
         self.call("DELETE", "faults")
 
     def faults(self) -> dict[str, Any]:
@@ -143,13 +142,12 @@ class Control:
         return answer
 
     def calls(self, workspace: str = "", since: int = 0) -> list[dict[str, Any]]:
-        """List the calls to the API, oldest first."""
+        """List the calls to the API after number `since`, oldest first; see calls.Call."""
         path = "calls?" + urlencode({"workspace": workspace, "since": since})
         answer: list[dict[str, Any]] = self.call("GET", path)["calls"]
         return answer
 
     def clear_calls(self) -> None:
-        """Forget the calls so far."""
         self.call("DELETE", "calls")
 
     def add_webhook(self, workspace: str, url: str, **more: object) -> dict[str, Any]:

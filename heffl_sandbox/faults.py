@@ -47,12 +47,12 @@ class Exchange:
         self._slots = slots
 
     def number(self, name: str) -> float:
-        """Return a numeric parameter."""
+        """Return a parameter as a number, 0 for what is none. Raises KeyError."""
         value = self._params[name]
         return value if isinstance(value, int | float) else 0
 
     def text(self, name: str) -> str:
-        """Return a text parameter."""
+        """Return a parameter as text. Raises KeyError."""
         return str(self._params[name])
 
     def headers(self) -> dict[str, str]:
@@ -84,7 +84,7 @@ class Exchange:
         self._answer()
 
     def send(self, response: Response) -> None:
-        """Send a whole answer."""
+        """Send a whole answer, and have the log know its status."""
         self._report(response.status)
         self.connection.answer(response)
 
@@ -95,7 +95,10 @@ class Exchange:
         self.connection.send(data[:end])
 
     def hold(self, seconds: float) -> None:
-        """Keep the peer waiting without a word."""
+        """Keep the peer waiting without a word, for ten minutes at most.
+
+        Does not wait when the sandbox keeps as many waiting already as it can bear.
+        """
         if self._slots.acquire(blocking=False):
             try:
                 self.connection.hold(min(seconds, MAX_SECONDS))
@@ -103,7 +106,7 @@ class Exchange:
                 self._slots.release()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless the sandbox is being stopped."""
+        """Wait for ten minutes at most, and no longer once the sandbox is being stopped."""
         self._stopping.wait(min(seconds, MAX_SECONDS))
 
     def drip(self, data: bytes) -> None:

@@ -54,7 +54,6 @@ class RateLimiter:
         return budget is not None and not budget.allowed
 
     def clear(self) -> None:
-        """Forget every call so far."""
         with self._lock:
             self._calls.clear()
 

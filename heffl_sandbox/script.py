@@ -157,7 +157,6 @@ class FaultQueue:
             self._rules.extend(rules)
 
     def clear(self) -> None:
-        """Drop every rule."""
         with self._lock:
             self._rules.clear()
 
@@ -174,6 +173,6 @@ class FaultQueue:
         return None
 
     def as_json(self) -> list[dict[str, object]]:
-        """Show the rules that wait."""
+        """Show the rules that wait, in their order, as Rule.as_json() does."""
         with self._lock:
             return [rule.as_json() for rule in self._rules]

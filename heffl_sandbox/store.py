@@ -116,7 +116,7 @@ class Hook:
 
 
 def digest_of(key: str) -> str:
-    """Return the hash under which a key is kept."""
+    """Return the hash under which a key is kept: SHA-256 as 64 hex digits."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
@@ -127,7 +127,7 @@ def check_key(key: str) -> None:
 
 
 def tail_of(key: str) -> str:
-    """Return the last four characters, or nothing of a very short key."""
+    """Return the last four characters; "****" for a key of fewer than twelve."""
     return key[-4:] if len(key) >= 12 else "****"
 
 
@@ -138,7 +138,7 @@ def iso(moment: float) -> str:
 
 
 def name_of(received: Mapping[str, object]) -> str:
-    """Return the name of a client: given, or made from first and last name."""
+    """Return the name of a client: given, or made from first and last name, or ""."""
     given = str(received.get("name") or "").strip()
     if given:
         return str(received["name"])
@@ -182,7 +182,7 @@ class Store:
         self._load()
 
     def close(self) -> None:
-        """Close the file; the store is of no use afterwards."""
+        """Close the file. Nothing else may be asked of the store afterwards."""
         with self._lock:
             self._db.close()
 
@@ -383,7 +383,7 @@ class Store:
             raise Conflict(key, f"{key} must be unique") from None
 
     def client(self, workspace: Workspace, identity: str) -> Client | None:
-        """Find one client of the workspace by its id."""
+        """Find one client of the workspace by its id; None when it has none such."""
         with self._lock:
             row = self._db.execute(
                 f"SELECT {_COLUMNS} FROM client"  # noqa: S608 - constant column names
@@ -467,7 +467,7 @@ class Store:
                 raise Unknown("There is no such webhook.")
 
     def hooks(self, workspace_id: str = "") -> list[Hook]:
-        """List the hooks of one workspace, or all."""
+        """List the hooks of one workspace, or of all ("")."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT id, workspace_id, url, secret, envelope FROM webhook"

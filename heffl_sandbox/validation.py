@@ -96,7 +96,10 @@ def _refuse_constant(name: str) -> object:
 def validate(
     body: object, custom_fields: Mapping[str, Sequence[CustomField]]
 ) -> list[Issue]:
-    """Check a parsed body; `custom_fields` has "contacts" and "companies"."""
+    """Return every breach of the rules in a parsed body; none when it is valid.
+
+    `custom_fields` has "contacts" and "companies".
+    """
     if not isinstance(body, dict):
         return [Issue("", "Expected an object")]
     kind = body.get("type", "company")

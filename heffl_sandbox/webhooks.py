@@ -37,7 +37,7 @@ def sign(secret: str, identity: str, timestamp: int, body: bytes) -> str:
 
 
 def new_secret() -> str:
-    """Make a fresh signing secret."""
+    """Make a fresh signing secret: "whsec_" and 32 random bytes in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 

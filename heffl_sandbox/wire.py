@@ -165,7 +165,7 @@ class Connection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the first byte of the next request without taking it."""
+        """Wait for a first byte and leave it unread; False when none comes in time."""
         if self._buffer:
             return True
         try:
@@ -175,7 +175,10 @@ class Connection:
             return False
 
     def peek_head(self, seconds: float = 2.0) -> bytes:
-        """Look at the head while leaving it unread in the kernel's buffer."""
+        """Look at the head while leaving it unread in the kernel's buffer.
+
+        What has come after `seconds` is all there is: it may be cut short, or empty.
+        """
         deadline = time.monotonic() + seconds
         while True:
             try:
