@@ -46,7 +46,10 @@ def database_path() -> Path:
 
 
 def back_up(source: Path, directory: Path, now: datetime) -> Path:
-    """Copy a database into a directory and return the copy. Raises BackupError."""
+    """Copy a database into a directory and return the copy. Raises BackupError.
+
+    The copy is named after `now`, and is there only once it has been checked.
+    """
     sqlite3 = _sqlite()
     if not source.is_file():
         raise BackupError(f"There is no database at {source}.")

@@ -31,7 +31,10 @@ BINARIES = (
 
 
 def usable(url: str) -> bool:
-    """Say whether a server answers there that lets this user make databases."""
+    """Say whether a server answers there that lets this user make databases.
+
+    It must be PostgreSQL 14 or newer and speak UTF-8. Waits three seconds at most.
+    """
     query = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
     try:
         with psycopg.connect(url, connect_timeout=3) as connection:
@@ -200,12 +203,15 @@ def _choose(stack: contextlib.ExitStack) -> tuple[str | None, str]:
 
 
 def with_database(url: str, name: str) -> str:
-    """Return the address of another database on the same server."""
+    """Return the address of another database on the server that a URL leads to."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def drop(url: str, name: str) -> None:
-    """Drop a database that the tests may have left, whoever is connected."""
+    """Drop a database that the tests may have left, whoever is connected.
+
+    Says nothing when that does not work.
+    """
     with (
         contextlib.suppress(psycopg.Error),
         psycopg.connect(url, autocommit=True, connect_timeout=3) as connection,

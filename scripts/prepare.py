@@ -27,7 +27,7 @@ def migrate() -> None:
 
 
 def newest(paths: list[Path]) -> float:
-    """Return when the newest of these files and directories, or what they hold, changed."""
+    """Return when the newest of these paths, or what they hold, changed (epoch seconds)."""
     everything = [*paths, *(inner for path in paths for inner in path.rglob("*"))]
     return max(
         (path.stat().st_mtime for path in everything if path.exists()), default=0
@@ -97,7 +97,10 @@ def open_signup_page() -> None:
 
 
 def add_members(passwords: dict[str, str]) -> None:
-    """Add the demo's front desk and reviewer, where they are missing."""
+    """Add the demo's front desk and reviewer, where they are missing.
+
+    `passwords` are by e-mail address.
+    """
     from django.core.management import call_command
 
     from clients_app.models import Membership
@@ -111,7 +114,7 @@ def add_members(passwords: dict[str, str]) -> None:
 
 
 def renew_demo(passwords: dict[str, str]) -> None:
-    """Give the demo's people the passwords that were made anew."""
+    """Give the demo's people the passwords that were made anew, by e-mail address."""
     from clients_app.models import User
 
     for user in User.objects.filter(email__in=passwords):

@@ -93,12 +93,12 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def send(self, number: int) -> None:
-        """Send the process a signal, if it lives."""
+        """Send the process a signal by its number, if it lives."""
         if self.process is not None and self.running:
             self.process.send_signal(number)
 
     def end_group(self) -> None:
-        """Kill whatever is left of the process's group."""
+        """Kill whatever is left of the process's group, and wait for the process itself."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -115,7 +115,7 @@ class Child:
             return f"signal {-code}"
 
     def new_lines(self) -> list[str]:
-        """Return the lines added to the log since the last call."""
+        """Return the whole lines added to the log since the last call, a megabyte at most."""
         try:
             with self.log.open("rb") as source:
                 source.seek(self.log_read)

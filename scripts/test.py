@@ -83,7 +83,7 @@ class Part:
 
     @property
     def running(self) -> bool:
-        """Say whether it goes on."""
+        """Say whether it goes on; sets `code` once it does not."""
         if self._process is not None and self.code is None:
             self.code = self._process.poll()
         return self._process is not None and self.code is None
