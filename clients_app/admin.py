@@ -177,7 +177,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    """Who did what."""
+    """The trail by ids: what is named in it are fields and counts, never a person."""
 
     list_display = fields = (
         "at",

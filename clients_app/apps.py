@@ -8,8 +8,6 @@ from django.db.models.signals import post_migrate
 
 
 class ClientsAppConfig(AppConfig):
-    """clients_app: everything the portal does."""
-
     name = "clients_app"
     verbose_name = "Heffl Portal"
 

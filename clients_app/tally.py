@@ -26,7 +26,6 @@ class Counts:
         self._pending: Counter[tuple[str, str]] = Counter()
 
     def add(self, name: str, label: str, by: int) -> None:
-        """Count one thing."""
         with self._lock:
             self._pending[name, label] += by
 

@@ -48,7 +48,6 @@ class Place:
 
     @property
     def logs(self) -> Path:
-        """Return the directory of the log files."""
         return self.var / "log"
 
 

@@ -57,7 +57,13 @@ class Phase(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a call means for the submission."""
+    """What a call means for the submission.
+
+    SAFE: Heffl cannot have it, so it may be sent again. UNCERTAIN: Heffl may have it.
+    REFUSED: an answer has to be corrected. After RATE_LIMITED, KEY_REFUSED,
+    CONFIGURATION and FIREWALL nothing was taken either, and other calls would fare no
+    better for now.
+    """
 
     CREATED = "created"
     SAFE = "safe"

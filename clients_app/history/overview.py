@@ -42,7 +42,6 @@ class Day:
 
     @property
     def total(self) -> int:
-        """Return how many there were in all."""
         return sum(self.by_source.values())
 
 

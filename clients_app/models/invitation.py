@@ -42,5 +42,5 @@ class Invitation(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Say whether it can still be accepted."""
+        """Say whether its time is not over yet; a used or revoked one has no row."""
         return timezone.now() < self.expires_at

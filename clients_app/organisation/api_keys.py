@@ -37,7 +37,11 @@ KEY_HOLDS = (
 
 
 class KeyCheck(StrEnum):
-    """What Heffl says to a key."""
+    """What Heffl says to a key.
+
+    UNREACHABLE: nothing that tells, be it no answer or one of somebody in between.
+    UNREADABLE: Heffl was not asked, as the stored key does not open here.
+    """
 
     WORKS = "works"
     UNKNOWN = "unknown"

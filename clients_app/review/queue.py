@@ -23,7 +23,7 @@ COUNT_CAP = 99
 
 
 class Tab(StrEnum):
-    """The parts of the review queue."""
+    """The parts of the review queue: what is open by its status, and what people decided."""
 
     WAITING = "waiting"
     FIX = "fix"

@@ -122,7 +122,6 @@ def lines(root: Path, folder: str, suffix: str) -> list[Line]:
 
 
 def templates(root: Path) -> list[Line]:
-    """Return the lines of the templates."""
     return lines(root, "templates", ".html")
 
 

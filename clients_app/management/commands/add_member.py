@@ -12,8 +12,6 @@ from clients_app.organisation import people
 
 
 class Command(BaseCommand):
-    """Add a member."""
-
     help = (
         "Add a person to an organisation. PORTAL_MEMBER_PASSWORD holds their password; "
         "somebody who signs in here already keeps their own."

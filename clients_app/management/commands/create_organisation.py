@@ -16,8 +16,6 @@ from clients_app.organisation import people
 
 
 class Command(BaseCommand):
-    """Make an organisation."""
-
     help = (
         "Make an organisation and its owner. PORTAL_OWNER_PASSWORD holds the owner's "
         "password (not needed for somebody who signs in here already), HEFFL_API_KEY, "

@@ -27,8 +27,6 @@ finds nothing old, drop the old entry."""
 
 
 class Command(BaseCommand):
-    """Look after the key ring."""
-
     help = "Make a key (new), seal everything with the first key (rotate), or check."
     requires_system_checks: list[str] = []  # noqa: RUF012 - as Django declares it
 
