@@ -85,7 +85,7 @@ def test_every_page_of_settings_tells_the_version(
 
     answer = client.get(urls.get(page, f"/o/al-noor/settings/{page}/"))
 
-    assert ">Heffl Portal 12.3.4<" in text(answer)
+    assert ">Heffl Portal 12.3.4</p>" in text(answer)
 
 
 def test_heffl_page_shows_the_key_by_its_ends_only(
