@@ -68,9 +68,6 @@ def test_settings_lead_to_the_first_page_that_one_may_open(
     assert browser.get("/o/al-noor/settings/").url == page
 
 
-# The API key
-
-
 @pytest.mark.parametrize("language", ["en", "ar"])
 @pytest.mark.parametrize(
     "page", ["heffl", "fields", "signup", "members", "audit", "privacy"]
@@ -86,6 +83,9 @@ def test_every_page_of_settings_tells_the_version(
     answer = client.get(urls.get(page, f"/o/al-noor/settings/{page}/"))
 
     assert ">Heffl Portal 12.3.4</p>" in text(answer)
+
+
+# The API key
 
 
 def test_heffl_page_shows_the_key_by_its_ends_only(

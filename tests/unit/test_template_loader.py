@@ -5,16 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from django.conf import settings
 from django.template import engines
 from django.utils import translation
 
 from heffl_portal.template_loader import lean
 
 pytestmark = pytest.mark.once
-
-TEMPLATES = settings.BASE_DIR / "templates"
-WIDE, WIDEST, MOST_WIDE = 120, 200, 0.04
 
 
 @pytest.mark.parametrize(
@@ -129,15 +125,3 @@ def test_time_grows_with_the_length_alone(piece):
     lean(piece * 50_000)
 
     assert time.process_time() - start < 10
-
-
-def test_lines_of_templates_are_short_enough_to_read():
-    lengths = {
-        (path.relative_to(TEMPLATES).as_posix(), number): len(line)
-        for path in sorted(TEMPLATES.rglob("*.*"))
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-    }
-    wide = [length for length in lengths.values() if length > WIDE]
-
-    assert {place: n for place, n in lengths.items() if n > WIDEST} == {}
-    assert len(wide) <= MOST_WIDE * len(lengths)
