@@ -17,8 +17,10 @@ import os
 import random
 import statistics
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from benchmarks import _stage
 
@@ -114,58 +116,36 @@ def desk_waits(
     }
 
 
-def lanes(control: Control, options: argparse.Namespace) -> None:
-    """Measure the front desk's wait and the use of busy keys."""
-    everyone = organisations(control, options.organisations, "lane")
-    busy, idle = everyone[: options.busy], everyone[options.busy :]
-    for where in busy:
-        backlog(where, options.backlog)
+def desk_entries(
+    busy: list[Organisation], idle: list[Organisation], seconds: float
+) -> tuple[dict[str, float], set[str]]:
+    """Enter clients at front desks for so long: name → moment, and those at busy ones."""
     dice = random.Random(1)  # noqa: S311 - the same every time
-    with ExitStack() as stack:
-        workers = [
-            stack.enter_context(
-                _stage.process(
-                    "manage.py", "deliver", "--threads", str(options.threads)
-                )
-            )
-            for _ in range(options.processes)
-        ]
-        time.sleep(WARM_UP)
-        control.clear_calls()
-        sent: dict[str, float] = {}
-        at_busy: set[str] = set()
-        began, cpu = time.monotonic(), sum(used(w.pid)[0] for w in workers)
-        while time.monotonic() - began < options.seconds:
-            # One in five at a busy one; not so often that its own limit is the wait.
-            crowded = busy and len(sent) % 5 == 0
-            where = dice.choice(busy if crowded else idle or busy)
-            name = f"Desk {len(sent)}"
-            sent[name] = time.time()
-            if crowded:
-                at_busy.add(name)
-            submit(
-                organisation=where,
-                client_type="company",
-                answers={"name": name},
-                source=Source.FRONTDESK,
-                token=f"desk-{len(sent):08}",
-                user=None,
-            )
-            time.sleep(DESK_EVERY * dice.uniform(0.5, 1.5))
-        took = time.monotonic() - began
-        cpu = sum(used(w.pid)[0] for w in workers) - cpu
-        memory = max(used(w.pid)[1] for w in workers)
-        time.sleep(3)
-        waits = desk_waits(control, sent, 0)
-    calls = [call for call in control.calls() if call["method"] == "POST"]
-    first = min(call["monotonic"] for call in calls)
-    until = first + took
-    names = {where.slug for where in busy}
-    per_key = {
-        slug: sum(c["workspace"] == slug and c["monotonic"] < until for c in calls)
-        for slug in names
-    }
-    rates = sorted(count / took * 60 for count in per_key.values())
+    sent: dict[str, float] = {}
+    at_busy: set[str] = set()
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        # One in five at a busy one; not so often that its own limit is the wait.
+        crowded = bool(busy) and len(sent) % 5 == 0
+        where = dice.choice(busy if crowded else idle or busy)
+        name = f"Desk {len(sent)}"
+        sent[name] = time.time()
+        if crowded:
+            at_busy.add(name)
+        submit(
+            organisation=where,
+            client_type="company",
+            answers={"name": name},
+            source=Source.FRONTDESK,
+            token=f"desk-{len(sent):08}",
+            user=None,
+        )
+        time.sleep(DESK_EVERY * dice.uniform(0.5, 1.5))
+    return sent, at_busy
+
+
+def tell_waits(waits: dict[str, float], at_busy: set[str]) -> None:
+    """Print the desks' waits: all, and those at idle and at busy organisations."""
     for title, chosen in (
         ("anywhere", waits),
         ("at idle organisations", {n: w for n, w in waits.items() if n not in at_busy}),
@@ -179,8 +159,42 @@ def lanes(control: Control, options: argparse.Namespace) -> None:
                 f"p95 {_stage.percentile(values, 0.95):.0f} ms, "
                 f"most {max(values):.0f} ms ({len(values)})",
             )
+
+
+def rates_of(
+    calls: list[dict[str, Any]], busy: list[Organisation], took: float
+) -> list[float]:
+    """Return the calls a minute on each busy key while it was measured, least first."""
+    until = min(call["monotonic"] for call in calls) + took
+    counted = Counter(c["workspace"] for c in calls if c["monotonic"] < until)
+    return sorted(counted[where.slug] / took * 60 for where in busy)
+
+
+def lanes(control: Control, options: argparse.Namespace) -> None:
+    """Measure the front desk's wait and the use of busy keys."""
+    everyone = organisations(control, options.organisations, "lane")
+    busy, idle = everyone[: options.busy], everyone[options.busy :]
+    for where in busy:
+        backlog(where, options.backlog)
+    deliver = ("manage.py", "deliver", "--threads", str(options.threads))
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(_stage.process(*deliver))
+            for _ in range(options.processes)
+        ]
+        time.sleep(WARM_UP)
+        control.clear_calls()
+        began, cpu = time.monotonic(), sum(used(w.pid)[0] for w in workers)
+        sent, at_busy = desk_entries(busy, idle, options.seconds)
+        took = time.monotonic() - began
+        cpu = sum(used(w.pid)[0] for w in workers) - cpu
+        memory = max(used(w.pid)[1] for w in workers)
+        time.sleep(3)
+        waits = desk_waits(control, sent, 0)
+    calls = [call for call in control.calls() if call["method"] == "POST"]
+    tell_waits(waits, at_busy)
     shown("desk entries not sent at the end", str(len(sent) - len(waits)))
-    if rates:
+    if rates := rates_of(calls, busy, took):
         shown(
             "calls a minute on a busy key",
             f"least {rates[0]:.1f}, median {statistics.median(rates):.1f}",

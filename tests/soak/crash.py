@@ -158,90 +158,116 @@ def _stops(counts: dict[str, int], posts: list[int]) -> list[tuple[str, int]]:
     return stops
 
 
+class _Trial:
+    """Delivery after delivery, each struck at another call; what came of them all."""
+
+    def __init__(self, ground: Ground, nursery: Nursery) -> None:
+        self.ground = ground
+        self.nursery = nursery
+        self.where = ground.organisation("crash")
+        (self.key,) = ApiCredential.objects.values_list("fingerprint", flat=True)
+        self.log = ground.folder / "strace.log"
+        self.bad: list[str] = []
+        self.entered = self.points = self.struck = self.frozen_twice = 0
+        self.counts: dict[str, int] = {}
+        self.posts: list[int] = []
+
+    def enter(self, what: str) -> str:
+        """Enter a client for one delivery and return its name."""
+        self.entered += 1
+        name = f"{self.entered} {what}"
+        self.ground.enter(self.where, name)
+        return name
+
+    def finish(self, what: str) -> None:
+        """Let the next delivery find what this one left."""
+        if not self.ground.quiet():
+            self.bad.append(f"the stand-in is still at it after {what}")
+        if not self.ground.recover():
+            self.bad.append(f"stuck after {what}")
+
+    def trace(self, *rules: str) -> Traced:
+        """Start one delivery under strace with these rules."""
+        return Traced(self.nursery, self.key, self.log, *rules)
+
+    def count_calls(self) -> None:
+        """Learn from a delivery that nobody disturbs which calls one makes."""
+        self.enter("counted")
+        kinds = sorted({*KILLED_AT, *STOPPED_AT})
+        if not self.trace("-e", "trace=" + ",".join(kinds)).end():
+            raise RuntimeError("a delivery that nobody disturbs does not end")
+        self.counts = calls_of(self.log)
+        self.posts = _names_of_posts(self.log)
+        self.finish("nothing")
+
+    def strike(self, kind: str, n: int, what: str) -> None:
+        """Kill a delivery at the n-th call of a kind, or let that call fail."""
+        self.points += 1
+        self.enter(f"{what} {kind} {n}")
+        inject = f"inject={kind}:{what}:when={n}"
+        self.trace("-e", f"trace={kind}", "-e", inject).end(30.0)
+        self.struck += bool(STRUCK.search(self.log.read_text(errors="replace")))
+        self.finish(inject)
+
+    def freeze(self, kind: str, n: int) -> None:
+        """Stop a delivery at the n-th call of a kind for longer than its deadline."""
+        self.points += 1
+        name = self.enter(f"SIGSTOP {kind} {n}")
+        inject = f"inject={kind}:signal=SIGSTOP:when={n}"
+        traced = self.trace("-e", f"trace={kind}", "-e", inject)
+        if traced.stopped():
+            self.struck += 1
+            time.sleep(STOPPED_FOR)
+        if connection.vendor == "sqlite" or not _holds_a_lock(traced.pid):
+            self.finish(inject)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(traced.pid, signal.SIGCONT)
+        traced.end()
+        self.finish(inject)
+        times = self.ground.control.creates_per_name("crash").get(name, 0)
+        if times > 1 and kind == "sendto" and n in self.posts:
+            self.frozen_twice += times - 1
+
+
 def run(ground: Ground) -> Result:
     """Try every point (in short: some), and count."""
-    why_not = available()
-    if why_not:
+    if why_not := available():
         result = Result("crash", connection.vendor)
         result.notes.append(f"left out: {why_not}")
         return result
-    where = ground.organisation("crash")
-    (key,) = ApiCredential.objects.values_list("fingerprint", flat=True)
-    log = ground.folder / "strace.log"
-    bad: list[str] = []
-    points = struck = 0
-    frozen_twice = 0
-    number = 0
-
-    def enter(what: str) -> str:
-        nonlocal number
-        number += 1
-        name = f"{number} {what}"
-        ground.enter(where, name)
-        return name
-
-    def finish(what: str) -> None:
-        if not ground.quiet():
-            bad.append(f"the stand-in is still at it after {what}")
-        if not ground.recover():
-            bad.append(f"stuck after {what}")
-
     with ground.nursery(SOAK_TIMEOUTS=TIMEOUTS) as nursery:
-        kinds = sorted({*KILLED_AT, *STOPPED_AT})
-        enter("counted")
-        trace = "trace=" + ",".join(kinds)
-        if not Traced(nursery, key, log, "-e", trace).end():
-            raise RuntimeError("a delivery that nobody disturbs does not end")
-        counts = calls_of(log)
-        posts = _names_of_posts(log)
-        finish("nothing")
-        plan = _plan(counts, posts)
+        trial = _Trial(ground, nursery)
+        trial.count_calls()
+        plan = _plan(trial.counts, trial.posts)
         for kind, n, what in plan[::16] if ground.short else plan:
-            points += 1
-            enter(f"{what} {kind} {n}")
-            inject = f"inject={kind}:{what}:when={n}"
-            Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject).end(30.0)
-            struck += bool(STRUCK.search(log.read_text(errors="replace")))
-            finish(inject)
-        stops = _stops(counts, posts)
+            trial.strike(kind, n, what)
+        stops = _stops(trial.counts, trial.posts)
         for kind, n in stops[::20] if ground.short else stops:
-            points += 1
-            name = enter(f"SIGSTOP {kind} {n}")
-            inject = f"inject={kind}:signal=SIGSTOP:when={n}"
-            traced = Traced(nursery, key, log, "-e", f"trace={kind}", "-e", inject)
-            if traced.stopped():
-                struck += 1
-                time.sleep(STOPPED_FOR)
-            if connection.vendor == "sqlite" or not _holds_a_lock(traced.pid):
-                finish(inject)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(traced.pid, signal.SIGCONT)
-            traced.end()
-            finish(inject)
-            times = ground.control.creates_per_name("crash").get(name, 0)
-            if times > 1 and kind == "sendto" and n in posts:
-                frozen_twice += times - 1
-    result = ground.count("crash")
-    twice = {
-        n for n, times in ground.control.creates_per_name("crash").items() if times > 1
-    }
-    if twice:
-        result.notes.append(f"twice, at these points: {sorted(twice)}")
-    result.points = points
-    result.faults += bad
-    if not struck:
-        result.faults.append("nothing was killed, failed or frozen")
-    if frozen_twice > 1:
-        result.faults.append(f"{frozen_twice} duplicates of frozen processes")
-    result.duplicates -= min(frozen_twice, 1)
-    result.p50 = result.p95 = result.p99 = result.settled_median = None
+            trial.freeze(kind, n)
+    result = _told(ground, trial)
     _check_files(result)
-    result.notes.append(
-        f"one delivery makes {counts}; killed, failed or frozen at each "
-        f"({struck} of {points} came to that call); "
-        f"twice because frozen between the last check and the first byte: {frozen_twice}"
-    )
     _control(ground, result)
+    return result
+
+
+def _told(ground: Ground, trial: _Trial) -> Result:
+    result = ground.count("crash")
+    made = ground.control.creates_per_name("crash")
+    if twice := sorted(name for name, times in made.items() if times > 1):
+        result.notes.append(f"twice, at these points: {twice}")
+    result.points = trial.points
+    result.faults += trial.bad
+    if not trial.struck:
+        result.faults.append("nothing was killed, failed or frozen")
+    if trial.frozen_twice > 1:
+        result.faults.append(f"{trial.frozen_twice} duplicates of frozen processes")
+    result.duplicates -= min(trial.frozen_twice, 1)
+    result.p50 = result.p95 = result.p99 = result.settled_median = None
+    result.notes.append(
+        f"one delivery makes {trial.counts}; killed, failed or frozen at each "
+        f"({trial.struck} of {trial.points} came to that call); twice because "
+        f"frozen between the last check and the first byte: {trial.frozen_twice}"
+    )
     return result
 
 

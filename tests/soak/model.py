@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 from django.db import connection
@@ -192,97 +192,101 @@ class _Death(BaseException):
     pass
 
 
-def machine(ground: Ground) -> type[RuleBasedStateMachine]:  # noqa: C901 - each rule stands in it
-    """Return the state machine over this database."""
+class Delivery(RuleBasedStateMachine):
+    """One organisation's deliveries, whatever happens to them, over one database."""
 
-    class Delivery(RuleBasedStateMachine):
-        def __init__(self) -> None:
-            super().__init__()
-            Submission.objects.all().delete()
-            Hold.objects.all()._raw_delete("default")
-            RateBudget.objects.all()._raw_delete("default")
-            ground.accepted.clear()
-            self.where = ApiCredential.objects.select_related("organisation").get()
-            self.remote = Remote()
-            self.entered = 0
-            self.patched = mock.patch.object(
-                credentials, "api_for", return_value=self.remote
-            )
-            self.patched.start()
+    ground: ClassVar[Ground]
 
-        def teardown(self) -> None:
-            self.patched.stop()
-
-        @rule()
-        def enter(self) -> None:
-            if self.entered < 4:
-                ground.enter(self.where.organisation, f"Client {self.entered}")
-                self.entered += 1
-
-        @rule(
-            next_=st.sampled_from(
-                [
-                    ("created", True),
-                    ("uncertain", True),
-                    ("uncertain", False),
-                    ("death", True),
-                    ("death", False),
-                    ("safe", False),
-                    ("rate_limited", False),
-                    ("key_refused", False),
-                    ("configuration", False),
-                    ("refused", False),
-                    ("firewall", False),
-                ]
-            )
+    def __init__(self) -> None:
+        super().__init__()
+        Submission.objects.all().delete()
+        Hold.objects.all()._raw_delete("default")
+        RateBudget.objects.all()._raw_delete("default")
+        self.ground.accepted.clear()
+        self.where = ApiCredential.objects.select_related("organisation").get()
+        self.remote = Remote()
+        self.entered = 0
+        self.patched = mock.patch.object(
+            credentials, "api_for", return_value=self.remote
         )
-        def send(self, next_: tuple[str, bool]) -> None:
-            self.remote.next = next_
-            with contextlib.suppress(_Death):
-                relay.deliver_next(self.where.fingerprint)
+        self.patched.start()
 
-        @rule()
-        def die_before_the_outcome(self) -> None:
-            self.remote.next = ("created", True)
-            with (
-                mock.patch.object(outbox, "record_outcome", side_effect=_Death),
-                contextlib.suppress(_Death),
-            ):
-                relay.deliver_next(self.where.fingerprint)
+    def teardown(self) -> None:
+        self.patched.stop()
 
-        @rule()
-        def sweep(self) -> None:
-            outbox.take_back_lost(timezone.now() + LONG_AGO)
+    @rule()
+    def enter(self) -> None:
+        if self.entered < 4:
+            self.ground.enter(self.where.organisation, f"Client {self.entered}")
+            self.entered += 1
 
-        @rule(readable=st.booleans())
-        def look(self, readable: bool) -> None:
-            self.remote.readable = readable
-            due = Submission.objects.filter(reconcile_at__isnull=False)
-            due.update(reconcile_at=timezone.now())
-            for row in looks.due(timezone.now() + timedelta(seconds=1)):
-                looks.reconcile(row)
+    @rule(
+        next_=st.sampled_from(
+            [
+                ("created", True),
+                ("uncertain", True),
+                ("uncertain", False),
+                ("death", True),
+                ("death", False),
+                ("safe", False),
+                ("rate_limited", False),
+                ("key_refused", False),
+                ("configuration", False),
+                ("refused", False),
+                ("firewall", False),
+            ]
+        )
+    )
+    def send(self, next_: tuple[str, bool]) -> None:
+        self.remote.next = next_
+        with contextlib.suppress(_Death):
+            relay.deliver_next(self.where.fingerprint)
 
-        @rule()
-        def time_passes(self) -> None:
-            for hold in Hold.objects.filter(released_at__isnull=True):
-                holds.release(hold.fingerprint, hold.reason, timezone.now())  # type: ignore[arg-type]
-            Submission.objects.filter(status=Status.QUEUED).update(
-                not_before=timezone.now()
-            )
-            RateBudget.objects.update(paused_until=None)
+    @rule()
+    def die_before_the_outcome(self) -> None:
+        self.remote.next = ("created", True)
+        with (
+            mock.patch.object(outbox, "record_outcome", side_effect=_Death),
+            contextlib.suppress(_Death),
+        ):
+            relay.deliver_next(self.where.fingerprint)
 
-        @invariant()
-        def nothing_twice_nothing_lost(self) -> None:
-            assert all(count == 1 for count in self.remote.made.values()), self.remote
-            rows = list(Submission.objects.only("status", "heffl_id", "display_name"))
-            assert len(rows) == self.entered
-            for row in rows:
-                if row.status == Status.CREATED:
-                    assert self.remote.clients[row.heffl_id].name == row.display_name
-                if row.status in (Status.NEEDS_FIX, Status.QUEUED):
-                    assert not self.remote.made[row.display_name], row.status
+    @rule()
+    def sweep(self) -> None:
+        outbox.take_back_lost(timezone.now() + LONG_AGO)
 
-    return Delivery
+    @rule(readable=st.booleans())
+    def look(self, readable: bool) -> None:
+        self.remote.readable = readable
+        due = Submission.objects.filter(reconcile_at__isnull=False)
+        due.update(reconcile_at=timezone.now())
+        for row in looks.due(timezone.now() + timedelta(seconds=1)):
+            looks.reconcile(row)
+
+    @rule()
+    def time_passes(self) -> None:
+        for hold in Hold.objects.filter(released_at__isnull=True):
+            holds.release(hold.fingerprint, hold.reason, timezone.now())  # type: ignore[arg-type]
+        Submission.objects.filter(status=Status.QUEUED).update(
+            not_before=timezone.now()
+        )
+        RateBudget.objects.update(paused_until=None)
+
+    @invariant()
+    def nothing_twice_nothing_lost(self) -> None:
+        assert all(count == 1 for count in self.remote.made.values()), self.remote
+        rows = list(Submission.objects.only("status", "heffl_id", "display_name"))
+        assert len(rows) == self.entered
+        for row in rows:
+            if row.status == Status.CREATED:
+                assert self.remote.clients[row.heffl_id].name == row.display_name
+            if row.status in (Status.NEEDS_FIX, Status.QUEUED):
+                assert not self.remote.made[row.display_name], row.status
+
+
+def machine(ground: Ground) -> type[RuleBasedStateMachine]:
+    """Return the state machine over this database."""
+    return type("DeliveryHere", (Delivery,), {"ground": ground})
 
 
 def walk(ground: Ground, runs: int, steps: int) -> None:

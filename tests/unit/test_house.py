@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,22 @@ def test_no_test_imports_another():
     ]
 
     assert importing == []
+
+
+def test_every_package_of_the_app_has_an_exhaustive_contract():
+    settings = tomllib.loads(read("pyproject.toml"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    held = {
+        container
+        for contract in contracts
+        if contract["type"] == "layers" and contract.get("exhaustive")
+        for container in contract["containers"]
+    }
+
+    packages = {
+        ".".join(path.parent.relative_to(BASE_DIR).parts)
+        for path in (BASE_DIR / "clients_app").rglob("__init__.py")
+        if len(list(path.parent.glob("*.py"))) > 1
+    }
+
+    assert packages - {"clients_app.migrations"} <= held
