@@ -23,8 +23,8 @@ from clients_app.models import (
     CLEARED_NAME,
     FINAL,
     ConsentText,
-    CsvImport,
     DeliveryAttempt,
+    FileImport,
     ImportedRow,
     ImportState,
     Look,
@@ -148,7 +148,7 @@ def _clear(rows: Sequence[Submission]) -> None:
         about = {f"{relation.field.name}__in": ids}
         table._default_manager.filter(**about).delete()
     # A file that one of them came from holds them, too; settled files are not needed.
-    CsvImport.objects.filter(
+    FileImport.objects.filter(
         rows__submission__in=ids, state__in=(ImportState.STORED, ImportState.CANCELLED)
     ).update(content=None)
 

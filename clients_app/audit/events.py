@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from clients_app.models import AuditEvent, Organisation, User
 
+# The trail is never rewritten, so a model that got another name keeps its word in there.
+_KEPT_WORDS = {"fileimport": "csvimport"}
+
 
 def record(
     action: str,
@@ -35,7 +38,7 @@ def record(
         actor_id=actor.pk if actor else None,
         actor_label=actor_label,
         action=action,
-        object_type=about._meta.model_name or "" if about is not None else "",
+        object_type=_word_for(about) if about is not None else "",
         object_id=str(reference),
         detail=dict(detail or {}),
     )
@@ -60,9 +63,14 @@ def record_all(
             organisation_id=organisation.pk,
             actor_id=actor.pk if actor else None,
             action=action,
-            object_type=thing._meta.model_name or "",
+            object_type=_word_for(thing),
             object_id=str(getattr(thing, "uuid", None) or thing.pk),
             detail=dict(detail),
         )
         for thing, detail in zip(about, details, strict=True)
     )
+
+
+def _word_for(thing: models.Model) -> str:
+    name = thing._meta.model_name or ""
+    return _KEPT_WORDS.get(name, name)

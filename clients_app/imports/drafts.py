@@ -18,7 +18,7 @@ from clients_app.heffl.contract import ClientType
 from clients_app.imports import sheets
 from clients_app.imports.columns import guess_columns, targets
 from clients_app.imports.sheets import SheetError, Table
-from clients_app.models import CsvImport, ImportState, Organisation, User
+from clients_app.models import FileImport, ImportState, Organisation, User
 from clients_app.questions import custom_fields
 
 
@@ -28,14 +28,14 @@ class WrongState(Exception):
 
 def upload(
     organisation: Organisation, file_name: str, data: bytes, *, user: User | None
-) -> CsvImport:
+) -> FileImport:
     """Keep an uploaded file as a draft, with a first guess of its columns.
 
     `file_name` is for people only: what the file is shows from `data`, all its bytes.
     Raises SheetError, and keeps nothing then.
     """
     kind = sheets.kind_of(data)
-    draft = CsvImport(
+    draft = FileImport(
         organisation=organisation,
         created_by=user,
         file_name=re.sub(r"[^\w .()-]", "_", file_name)[-120:] or "clients",
@@ -58,7 +58,7 @@ def upload(
     return draft
 
 
-def _guess(draft: CsvImport, table: Table) -> None:
+def _guess(draft: FileImport, table: Table) -> None:
     """Set, unsaved, what the columns are and what a row without a type is."""
     extra = custom_fields.specs_for(draft.organisation)
     draft.columns = guess_columns(table.headers, extra)
@@ -67,7 +67,7 @@ def _guess(draft: CsvImport, table: Table) -> None:
     draft.default_type = ClientType.CONTACT if person else ClientType.COMPANY
 
 
-def table_of(draft: CsvImport) -> Table:
+def table_of(draft: FileImport) -> Table:
     """Return an import's file as a table. Raises SheetError, also when it is kept no more."""
     if draft.content is None:
         raise SheetError(_("The file is no longer kept. Choose it again."))
@@ -83,7 +83,7 @@ def table_of(draft: CsvImport) -> Table:
     )
 
 
-def read_again(draft: CsvImport, encoding: str, delimiter: str) -> Table:
+def read_again(draft: FileImport, encoding: str, delimiter: str) -> Table:
     """Read a CSV draft in another way and guess its columns anew.
 
     What is none of ENCODINGS or DELIMITERS changes nothing. Raises SheetError, and
@@ -104,7 +104,7 @@ def read_again(draft: CsvImport, encoding: str, delimiter: str) -> Table:
 
 
 def choose_columns(
-    draft: CsvImport, columns: Sequence[str], default_type: str
+    draft: FileImport, columns: Sequence[str], default_type: str
 ) -> list[str]:
     """Store what each column is: a name out of targets(), or "" for what is not loaded.
 
@@ -130,9 +130,9 @@ def choose_columns(
     return wrong
 
 
-def discard(draft: CsvImport) -> None:
+def discard(draft: FileImport) -> None:
     """Remove a draft and its file. Raises WrongState once it has started."""
-    removed, _tables = CsvImport.objects.filter(
+    removed, _tables = FileImport.objects.filter(
         pk=draft.pk, state=ImportState.DRAFT
     ).delete()
     if not removed:

@@ -24,7 +24,7 @@ from clients_app.imports.sheets import Table
 from clients_app.intake.submissions import Filled, revise, submit_many
 from clients_app.models import (
     PAUSED_UNTIL,
-    CsvImport,
+    FileImport,
     ImportedRow,
     ImportState,
     Lane,
@@ -45,7 +45,7 @@ KEEP_DONE = timedelta(days=14)
 """So long a file is kept after its upload: people fetch its failed rows later."""
 
 
-def start(draft: CsvImport, *, user: User, now: datetime | None = None) -> None:
+def start(draft: FileImport, *, user: User, now: datetime | None = None) -> None:
     """Have the worker load the rows without a problem. Raises WrongState."""
     now = now or timezone.now()
     with transaction.atomic():
@@ -53,7 +53,7 @@ def start(draft: CsvImport, *, user: User, now: datetime | None = None) -> None:
         _record("import.started", draft, user, rows=draft.total)
 
 
-def pause(file_import: CsvImport, *, user: User) -> None:
+def pause(file_import: FileImport, *, user: User) -> None:
     """Stop loading and sending; what is under way is finished. Raises WrongState."""
     with transaction.atomic():
         _move(
@@ -66,7 +66,7 @@ def pause(file_import: CsvImport, *, user: User) -> None:
         _record("import.paused", file_import, user)
 
 
-def resume(file_import: CsvImport, *, user: User, now: datetime | None = None) -> None:
+def resume(file_import: FileImport, *, user: User, now: datetime | None = None) -> None:
     """Go on with a paused import, and wake the worker. Raises WrongState."""
     now = now or timezone.now()
     with transaction.atomic():
@@ -78,7 +78,7 @@ def resume(file_import: CsvImport, *, user: User, now: datetime | None = None) -
         wake_organisation(file_import.organisation, now, lane=Lane.IMPORT)
 
 
-def cancel(file_import: CsvImport, *, user: User, now: datetime | None = None) -> int:
+def cancel(file_import: FileImport, *, user: User, now: datetime | None = None) -> int:
     """Load no more and drop what has not been sent; returns how many. Raises WrongState.
 
     A client that was sent, or may have been, goes its own way to an end: only those that
@@ -107,16 +107,16 @@ def cancel(file_import: CsvImport, *, user: User, now: datetime | None = None) -
 
 
 def _move(
-    file_import: CsvImport, state: ImportState, *before: ImportState, **columns: Any
+    file_import: FileImport, state: ImportState, *before: ImportState, **columns: Any
 ) -> None:
     """Change the state and `columns` at once. Raises WrongState unless it is in `before`."""
-    mine = CsvImport.objects.filter(pk=file_import.pk, state__in=before)
+    mine = FileImport.objects.filter(pk=file_import.pk, state__in=before)
     if not mine.update(state=state, **columns):
         raise WrongState
     file_import.state = state
 
 
-def _drop_unsent(file_import: CsvImport) -> list[Submission]:
+def _drop_unsent(file_import: FileImport) -> list[Submission]:
     """Close what no call was ever made for; what a worker takes meanwhile stays."""
     rows = list(_unsent(file_import).filter(fence=0).only("id", "uuid", "type"))
     dropped = []
@@ -134,13 +134,13 @@ def _drop_unsent(file_import: CsvImport) -> list[Submission]:
     return dropped
 
 
-def _unsent(file_import: CsvImport) -> QuerySet[Submission]:
+def _unsent(file_import: FileImport) -> QuerySet[Submission]:
     return Submission.objects.filter(
-        imported_row__csv_import=file_import, status=Status.QUEUED
+        imported_row__file_import=file_import, status=Status.QUEUED
     )
 
 
-def _record(action: str, about: CsvImport, user: User, **detail: int) -> None:
+def _record(action: str, about: FileImport, user: User, **detail: int) -> None:
     audit.record(
         action,
         organisation=about.organisation,
@@ -157,7 +157,7 @@ def store_due() -> int:
     """
     until = time.monotonic() + AT_A_STRETCH
     done = 0
-    waiting = CsvImport.objects.filter(state=ImportState.STORING).order_by("id")
+    waiting = FileImport.objects.filter(state=ImportState.STORING).order_by("id")
     for file_import in waiting.select_related("organisation", "created_by")[:20]:
         table = table_of(file_import)
         while time.monotonic() < until and (took := _store_chunk(file_import, table)):
@@ -166,7 +166,7 @@ def store_due() -> int:
     return done
 
 
-def _store_chunk(file_import: CsvImport, table: Table) -> int:
+def _store_chunk(file_import: FileImport, table: Table) -> int:
     """Store the next rows, in one transaction; returns how many were done with.
 
     0 when there is nothing to do any more, or somebody else is at it.
@@ -179,7 +179,7 @@ def _store_chunk(file_import: CsvImport, table: Table) -> int:
         part = list(checked_rows(file_import, chunk))
     try:
         with transaction.atomic():
-            mine = CsvImport.objects.select_for_update().filter(
+            mine = FileImport.objects.select_for_update().filter(
                 pk=file_import.pk, state=ImportState.STORING, done=at
             )
             fresh = mine.first()
@@ -204,7 +204,7 @@ def _store_chunk(file_import: CsvImport, table: Table) -> int:
 
 
 def _store(
-    file_import: CsvImport, counts: CsvImport, part: Sequence[Row], now: datetime
+    file_import: FileImport, counts: FileImport, part: Sequence[Row], now: datetime
 ) -> None:
     """Store the rows of one chunk and count them in `counts`, which is not saved."""
     lines: dict[str, int] = {}
@@ -230,7 +230,7 @@ def _store(
     )
     ImportedRow.objects.bulk_create(
         ImportedRow(
-            csv_import=file_import, line=lines[row.submission_token], submission=row
+            file_import=file_import, line=lines[row.submission_token], submission=row
         )
         for row in made
     )
@@ -239,8 +239,8 @@ def _store(
 
 
 def _correct(
-    file_import: CsvImport,
-    counts: CsvImport,
+    file_import: FileImport,
+    counts: FileImport,
     submission: Submission | None,
     row: Row,
     now: datetime,
@@ -262,14 +262,14 @@ def _correct(
         return
     counts.made += 1
     ImportedRow.objects.update_or_create(
-        submission=submission, defaults={"csv_import": file_import, "line": row.line}
+        submission=submission, defaults={"file_import": file_import, "line": row.line}
     )
 
 
 def tidy(now: datetime | None = None) -> int:
     """Forget files whose time is over; returns how many. Any process may do this."""
     now = now or timezone.now()
-    kept = CsvImport.objects.filter(content__isnull=False)
+    kept = FileImport.objects.filter(content__isnull=False)
     drafts = kept.filter(state=ImportState.DRAFT, created_at__lt=now - KEEP_DRAFT)
     forgotten = drafts.delete()[0]
     ended = kept.filter(created_at__lt=now - KEEP_DONE).filter(

@@ -16,7 +16,7 @@ from clients_app.imports.drafts import table_of
 from clients_app.imports.rows import IN_ONE_QUERY, checked_rows
 from clients_app.models import (
     PAUSED_UNTIL,
-    CsvImport,
+    FileImport,
     ImportState,
     Organisation,
     Status,
@@ -45,13 +45,13 @@ class Progress:
         return self.total - self.waiting
 
 
-def progress(file_import: CsvImport) -> Progress:
+def progress(file_import: FileImport) -> Progress:
     """Count an import's clients by status, and estimate when the last is sent. Two queries.
 
     The estimate takes one place of the organisation's rate limit for each client that
     waits, also for those of others that go first, and for each row to be loaded.
     """
-    rows = Submission.objects.filter(imported_row__csv_import=file_import)
+    rows = Submission.objects.filter(imported_row__file_import=file_import)
     pairs = rows.order_by().values_list("status").annotate(count=Count("pk"))
     by_status = {str(status): count for status, count in pairs}
     waiting = sum(
@@ -71,7 +71,7 @@ def progress(file_import: CsvImport) -> Progress:
     return Progress(by_status, waiting, round(seconds) if waiting + left else 0)
 
 
-def failed_rows(file_import: CsvImport) -> Iterator[list[str]]:
+def failed_rows(file_import: FileImport) -> Iterator[list[str]]:
     """Yield the rows to correct, header first: faulty ones, and those Heffl refused.
 
     Each ends with its reference (empty for a row that made no client) and the reasons.
@@ -86,7 +86,7 @@ def failed_rows(file_import: CsvImport) -> Iterator[list[str]]:
     yield from _refused_rows(file_import, names)
 
 
-def _faulty_rows(file_import: CsvImport, names: Sequence[str]) -> Iterator[list[str]]:
+def _faulty_rows(file_import: FileImport, names: Sequence[str]) -> Iterator[list[str]]:
     """Yield the rows that made no client, as they are in the file."""
     places = {name: at for at, name in enumerate(file_import.columns) if name}
     for row in checked_rows(file_import, table_of(file_import)):
@@ -100,10 +100,10 @@ def _faulty_rows(file_import: CsvImport, names: Sequence[str]) -> Iterator[list[
         yield [*cells, row.reference, told]
 
 
-def _refused_rows(file_import: CsvImport, names: Sequence[str]) -> Iterator[list[str]]:
+def _refused_rows(file_import: FileImport, names: Sequence[str]) -> Iterator[list[str]]:
     """Yield the clients that Heffl refused, as they were stored."""
     refused = Submission.objects.filter(
-        imported_row__csv_import=file_import, status=Status.NEEDS_FIX
+        imported_row__file_import=file_import, status=Status.NEEDS_FIX
     ).order_by("imported_row__line")
     for submission in refused.iterator(IN_ONE_QUERY):
         said = {**submission.answers, TYPE: submission.type}

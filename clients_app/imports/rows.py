@@ -19,7 +19,7 @@ from clients_app.heffl.contract import Answer, ClientType
 from clients_app.imports.columns import REFERENCE, TYPE, spelled, targets
 from clients_app.imports.drafts import table_of
 from clients_app.imports.sheets import Table
-from clients_app.models import CsvImport, Organisation, Source, Status, Submission
+from clients_app.models import FileImport, Organisation, Source, Status, Submission
 from clients_app.questions import answers, custom_fields
 from clients_app.questions.fields import QUESTIONS, questions_for
 
@@ -51,7 +51,7 @@ class Row:
     reference: str = ""
 
 
-def checked_rows(draft: CsvImport, table: Table) -> Iterator[Row]:
+def checked_rows(draft: FileImport, table: Table) -> Iterator[Row]:
     """Check every row as the form would: answers.check(), after spellings of files.
 
     One query, at the first row. Words are in the language that is active then.
@@ -64,7 +64,7 @@ def checked_rows(draft: CsvImport, table: Table) -> Iterator[Row]:
 class _RowCheck:
     """The check of one file's rows; holds what is the same for all of them."""
 
-    def __init__(self, draft: CsvImport, table: Table) -> None:
+    def __init__(self, draft: FileImport, table: Table) -> None:
         self._organisation = draft.organisation
         self._default_type = draft.default_type
         self._columns: list[str] = draft.columns
@@ -186,7 +186,7 @@ class DryRun:
             self.notes.append((line, "", words))
 
 
-def dry_run(draft: CsvImport) -> DryRun:
+def dry_run(draft: FileImport) -> DryRun:
     """Check a whole file without storing anything. Raises SheetError."""
     table = table_of(draft)
     result = DryRun(
@@ -222,9 +222,9 @@ def dry_run(draft: CsvImport) -> DryRun:
     return result
 
 
-def _loaded_before(draft: CsvImport) -> datetime | None:
+def _loaded_before(draft: FileImport) -> datetime | None:
     """Return when this very file, byte for byte, was last loaded."""
-    earlier = CsvImport.objects.filter(
+    earlier = FileImport.objects.filter(
         organisation=draft.organisation, sha256=draft.sha256, started_at__isnull=False
     ).exclude(pk=draft.pk)
     started = earlier.order_by("-started_at").values_list("started_at", flat=True)

@@ -597,7 +597,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="CsvImport",
+            name="FileImport",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
@@ -625,6 +625,7 @@ class Migration(migrations.Migration):
                 ("organisation", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="imports", to="clients_app.organisation")),
             ],
             options={
+                "db_table": "clients_app_csvimport",
                 "indexes": [
                     models.Index(fields=["organisation", "-created_at"], name="import_by_organisation"),
                     models.Index(condition=models.Q(("state", "storing")), fields=["id"], name="import_at_work"),
@@ -638,7 +639,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("line", models.PositiveIntegerField()),
-                ("csv_import", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="clients_app.csvimport")),
+                ("file_import", models.ForeignKey(db_column="csv_import_id", on_delete=django.db.models.deletion.CASCADE, related_name="rows", to="clients_app.fileimport")),
                 ("submission", models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name="imported_row", to="clients_app.submission")),
             ],
         ),

@@ -10,12 +10,12 @@ from clients_app.models.audit_event import AuditEvent
 from clients_app.models.audit_seal import AuditSeal
 from clients_app.models.client_key import ClientKey
 from clients_app.models.consent_text import ConsentText
-from clients_app.models.csv_import import PAUSED_UNTIL, CsvImport, ImportState
 from clients_app.models.custom_field import CustomField, CustomFieldKind
 from clients_app.models.delivery_attempt import DeliveryAttempt
 from clients_app.models.digest import Digest
 from clients_app.models.drift_sign import DriftSign
 from clients_app.models.field_reading import FieldReading
+from clients_app.models.file_import import PAUSED_UNTIL, FileImport, ImportState
 from clients_app.models.hold import Hold, HoldReason
 from clients_app.models.imported_row import ImportedRow
 from clients_app.models.incident import Incident, IncidentKind
@@ -60,10 +60,10 @@ __all__ = [
     "ClientKey",
     "ClientTypeChoice",
     "ConsentText",
-    "CsvImport",
     "CustomField",
     "CustomFieldKind",
     "FieldReading",
+    "FileImport",
     "DeliveryAttempt",
     "Digest",
     "DriftSign",

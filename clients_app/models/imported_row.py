@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from django.db import models
 
-from clients_app.models.csv_import import CsvImport
+from clients_app.models.file_import import FileImport
 from clients_app.models.submission import Submission
 
 
 class ImportedRow(models.Model):
     """Which line of which import a submission came from."""
 
-    csv_import = models.ForeignKey(
-        CsvImport, on_delete=models.CASCADE, related_name="rows"
+    file_import = models.ForeignKey(
+        FileImport,
+        on_delete=models.CASCADE,
+        related_name="rows",
+        db_column="csv_import_id",  # older than the name of the field
     )
     line = models.PositiveIntegerField()
     submission = models.OneToOneField(
@@ -20,4 +23,4 @@ class ImportedRow(models.Model):
     )
 
     def __str__(self) -> str:
-        return f"line {self.line} of {self.csv_import_id}"
+        return f"line {self.line} of {self.file_import_id}"

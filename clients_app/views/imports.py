@@ -22,7 +22,7 @@ from clients_app.imports.columns import targets
 from clients_app.imports.drafts import WrongState
 from clients_app.imports.rows import dry_run
 from clients_app.imports.sheets import SheetError
-from clients_app.models import CsvImport, ImportState, Membership, Role, Status
+from clients_app.models import FileImport, ImportState, Membership, Role, Status
 from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
 
@@ -30,9 +30,9 @@ LISTED = 20
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _import(member: Membership, import_id: UUID) -> CsvImport:
+def _import(member: Membership, import_id: UUID) -> FileImport:
     found = get_object_or_404(
-        CsvImport.objects.select_related("created_by"),
+        FileImport.objects.select_related("created_by"),
         organisation=member.organisation,
         uuid=import_id,
     )
@@ -60,7 +60,9 @@ def import_start(request: HttpRequest, member: Membership) -> HttpResponse:
             return redirect("import-columns", member.organisation.slug, draft.uuid)
         except SheetError as error:
             problem = str(error)
-    recent = CsvImport.objects.filter(organisation=member.organisation).defer("content")
+    recent = FileImport.objects.filter(organisation=member.organisation).defer(
+        "content"
+    )
     context = {
         "member": member,
         "problem": problem,
@@ -123,7 +125,7 @@ def import_columns(
 
 
 def _discarded(
-    request: HttpRequest, member: Membership, draft: CsvImport
+    request: HttpRequest, member: Membership, draft: FileImport
 ) -> HttpResponse:
     try:
         drafts.discard(draft)
@@ -136,7 +138,7 @@ def _discarded(
 def _columns_page(
     request: HttpRequest,
     member: Membership,
-    draft: CsvImport,
+    draft: FileImport,
     chosen: list[str],
     wrong: list[str],
 ) -> HttpResponse:
@@ -227,7 +229,7 @@ def import_progress(
     return render(request, "imports/progress.html", context)
 
 
-def _pressed(request: HttpRequest, member: Membership, file_import: CsvImport) -> None:
+def _pressed(request: HttpRequest, member: Membership, file_import: FileImport) -> None:
     """Do what a button asks, and say so; a button that is none does nothing."""
     try:
         match request.POST.get("action"):

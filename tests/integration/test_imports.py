@@ -17,7 +17,7 @@ from clients_app.imports.rows import dry_run
 from clients_app.models import (
     PAUSED_UNTIL,
     AuditEvent,
-    CsvImport,
+    FileImport,
     ImportedRow,
     ImportState,
     Lane,
@@ -55,7 +55,7 @@ def test_the_whole_way_through_the_pages(reviewer, signed_in, organisation, conn
     answer = chosen(client, GOOD.encode())
     columns = client.get(answer.url).content.decode()
     assert 'value="phone" selected' in columns
-    draft = CsvImport.objects.get()
+    draft = FileImport.objects.get()
     asked = {f"column_{at}": name for at, name in enumerate(draft.columns)}
     checked = client.post(answer.url, {**asked, "action": "choose"})
     page = client.get(checked.url).content.decode()
@@ -87,7 +87,7 @@ def test_a_bad_file_is_told_and_nothing_is_kept(reviewer, signed_in, data):
 
     assert answer.status_code == 422
     assert "There is a problem" in answer.content.decode()
-    assert CsvImport.objects.count() == 0
+    assert FileImport.objects.count() == 0
 
 
 def test_no_file_at_all_is_told(reviewer, signed_in):
@@ -243,9 +243,20 @@ def test_cancelling_drops_what_was_never_sent_and_the_books_balance(
     call_command("balance")
 
 
+def test_what_happens_to_an_import_is_told_under_the_word_of_older_events(
+    owner, organisation
+):
+    file_import = loaded(organisation, owner.user, GOOD)
+    load.pause(file_import, user=owner.user)
+
+    told = AuditEvent.objects.filter(object_id=file_import.uuid)
+    assert told.filter(action="import.paused").exists()
+    assert {event.object_type for event in told} == {"csvimport"}
+
+
 def test_two_people_start_one_import_once(owner, organisation):
     draft = drafts.upload(organisation, "c.csv", GOOD.encode(), user=owner.user)
-    same = CsvImport.objects.get()
+    same = FileImport.objects.get()
     load.start(draft, user=owner.user)
 
     with pytest.raises(WrongState):
@@ -290,7 +301,7 @@ def test_a_worker_killed_while_loading_doubles_and_loses_nothing(
     for enough in (500, 1_500):
         worker = Worker(sandbox.base_url, HEFFL_RATE_LIMIT="1/60")
         try:
-            wait_until(lambda n=enough: CsvImport.objects.get().done >= n, every=0.01)
+            wait_until(lambda n=enough: FileImport.objects.get().done >= n, every=0.01)
         finally:
             worker.kill()
     while load.store_due():
@@ -326,7 +337,7 @@ def test_files_are_forgotten_in_time(owner, organisation):
 
     file_import.refresh_from_db()
     assert file_import.content is None
-    assert not CsvImport.objects.filter(pk=draft.pk).exists()
+    assert not FileImport.objects.filter(pk=draft.pk).exists()
 
 
 def test_a_file_read_in_another_encoding_shows_so(reviewer, signed_in, organisation):

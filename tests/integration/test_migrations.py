@@ -14,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from clients_app import migrations
 from clients_app.history.pages import page_of
-from clients_app.models import audit_guard, search_index
+from clients_app.models import FileImport, ImportedRow, audit_guard, search_index
 from clients_app.models.listing import NEWEST_FIRST, Filters
 from scripts import schema
 from tests.factories import SubmissionFactory
@@ -93,6 +93,12 @@ def test_a_database_of_before_the_squash_starts_with_all_it_holds(client, organi
     assert client.get("/readyz").json()["status"] == "ready"
     found = page_of(organisation, Filters(q="desert"), NEWEST_FIRST, None).rows
     assert [each.pk for each in found] == [row.pk]
+
+
+@pytest.mark.once
+def test_a_renamed_model_keeps_the_table_and_column_of_before():
+    assert FileImport._meta.db_table == "clients_app_csvimport"
+    assert ImportedRow._meta.get_field("file_import").column == "csv_import_id"
 
 
 @pytest.mark.django_db

@@ -122,7 +122,7 @@ def traces():
 def test_erasure_leaves_nothing_in_any_table(owner, organisation):
     row = everywhere(organisation, owner.user)
     assert {"Submission.answers", "SubmissionRevision.answers"} <= set(traces())
-    assert "CsvImport.content" in traces()
+    assert "FileImport.content" in traces()
 
     result = privacy.erase(organisation, [str(row.uuid)], user=owner.user)
 

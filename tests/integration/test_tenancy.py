@@ -75,7 +75,7 @@ PARTS: dict[str, Any] = {
     "slug": lambda scene: scene.organisation.slug,
     "uuid": lambda scene: scene.submission.uuid,
     "pk": lambda scene: scene.field.pk,
-    "import_id": lambda scene: scene.csv_import.uuid,
+    "import_id": lambda scene: scene.file_import.uuid,
     "person": lambda scene: scene.member.pk,
     "token": lambda scene: "no-such-token",
     "receipt": lambda scene: scene.submission.receipt or "ab" * 16,
@@ -94,7 +94,7 @@ class Scene:
     submission: Any
     field: Any
     member: Any
-    csv_import: Any
+    file_import: Any
 
     def path(self, route: str, slug: str = "") -> str:
         def value(match: re.Match[str]) -> str:

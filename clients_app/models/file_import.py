@@ -1,4 +1,4 @@
-"""CsvImport: one uploaded file, a table of clients, on its way into the queue.
+"""FileImport: one uploaded file, a table of clients, on its way into the queue.
 
 The file itself is kept, compressed, only as long as somebody may want its failed rows.
 """
@@ -30,7 +30,7 @@ class ImportState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-class CsvImport(models.Model):
+class FileImport(models.Model):
     """One file, CSV or XLSX, and how far it is.
 
     `done` rows of it are stored; the counter moves with them in one commit. `columns`
@@ -67,6 +67,8 @@ class CsvImport(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        # The table is older than this name of the model, see docs/adr/0039.
+        db_table = "clients_app_csvimport"
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=ImportState.values), name="import_state_known"
