@@ -7,6 +7,7 @@ import pytest
 from scripts.house import pages
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_every_page_that_is_weighed_opens_in_both_languages(db, monkeypatch):
     monkeypatch.setattr(pages, "static_bytes", lambda address, get: 1)

@@ -281,6 +281,7 @@ def test_a_visitor_is_sent_to_sign_in(scene, route):
     assert scene.rows() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "route", [route for route in OF_AN_ORGANISATION if route.count("<") > 1]
 )

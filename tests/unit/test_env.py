@@ -187,12 +187,14 @@ def assert_one_paragraph(done, *words):
         assert word in done.stderr
 
 
+@pytest.mark.slow
 def test_start_without_settings_says_so_in_one_paragraph(tmp_path):
     done = manage("check", SECRET_KEY=None, PORTAL_VAR_DIR=str(tmp_path))
 
     assert_one_paragraph(done, "SECRET_KEY is not set", ".env.example")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ring", "words"),
     [
@@ -207,6 +209,7 @@ def test_start_with_a_bad_ring_names_the_id(tmp_path, ring, words):
     assert "c2hvcnQ" not in done.stderr
 
 
+@pytest.mark.slow
 def test_start_without_a_writable_folder_says_so(tmp_path):
     url = f"sqlite:///{tmp_path}/missing/portal.sqlite3"
 
@@ -225,6 +228,7 @@ def test_start_without_the_database_server_says_so_and_hides_the_password():
     assert MARK not in done.stderr
 
 
+@pytest.mark.slow
 def test_start_on_a_file_that_is_no_database_says_so(tmp_path):
     path = tmp_path / "portal.sqlite3"
     path.write_text("This is a letter, not a database. " * 100)

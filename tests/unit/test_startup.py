@@ -43,6 +43,7 @@ def test_explained_lets_bugs_through(fault):
         raise fault
 
 
+@pytest.mark.slow
 def test_whoever_makes_the_first_key_ring_is_lent_one(tmp_path):
     environment = {
         name: value

@@ -113,6 +113,7 @@ ONE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["-added", "name", "-number"])
 def test_every_filter_and_pair_of_filters_leaves_exactly_its_clients(
     organisation, many, name
@@ -131,6 +132,7 @@ def test_every_filter_and_pair_of_filters_leaves_exactly_its_clients(
         assert (page.count, page.capped) == (len(expected), False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["with time", "against time", "at random"])
 @pytest.mark.parametrize("name", ["-added", "added", "name"])
 def test_a_search_with_more_hits_than_are_sorted_still_shows_each_once(

@@ -12,6 +12,8 @@ from heffl_sandbox.__main__ import main
 from heffl_sandbox.control import Control
 from tests.unit.sandbox.conftest import KEY, call, create
 
+pytestmark = pytest.mark.slow
+
 
 class _Remote:
     """A sandbox in another process, as far as a test needs it."""
