@@ -151,25 +151,39 @@ class Known(StrEnum):
 
 
 # What is not there is not there twice: this is taken out before the words below are read.
+# "Must not exist" stays: there it is. Between "not" and "exist" stand only words that leave
+# the sense as it is.
 _ABSENT = re.compile(
-    r"\b(?:do|does|did|could|can|must|may) ?n(?:o|['’])?t (?:yet |seem to )?exist"
-    r"|\bno longer exists?|\bno such\b[\w ]{0,40}?\bexists?|\bnon-?existent"
-    r"|\bnot (?:yet )?(?:existing|in use)|غير (?:موجود|مسجل|مستخدم)ة?|لا (?:يوجد|توجد)",
+    r"(?:\b(?:ca|can|could|did|do|does|had|has|have|is|are|may|might|was|would)"
+    r" ?n(?:o|['’])?t|\bnever)"
+    r"(?: (?:a|actually|already|an|any|be|currently|ever|even|in|list|of|one|really|seem|the"
+    r"|to|yet)){0,5} exist(?:s|ed|ing)?\b"
+    r"|\bno longer exists?|\bno existing\b|\bno such\b[\w ]{0,40}?\bexists?"
+    r"|\b(?:must|has to|have to|needs? to) exist\b|\bceased to exist|\bnon-?existent"
+    r"|\bnot (?:existing|in use)"
+    r"|غير (?:موجود|مسجل|مستخدم)ة?|ليست? موجود|لم (?:يعد|تعد)[\w ]{0,40}? موجود"
+    r"|لا (?:يوجد|توجد)",
     re.IGNORECASE,
 )
 # The first that fits counts: "must be at most 20 characters" is too long, not invalid.
 # In Arabic "the user" is "used" with the article, which is why that one may not stand before.
+# Whether "not available" means taken depends on what is not: a country would be unknown.
 _MEANINGS = {
     Known.TAKEN: r"\balready\b|\bexist(?:s|ed|ing)?\b|duplicat|\btaken\b|\bunique|\bin use\b"
-    r"|conflict|موجود|مكرر|(?<!ال)مستخدم|(?<!ال)مسجل|بالفعل",
-    Known.MISSING: r"required|missing|(?:can ?not|can't|must not|should not|may not) be"
+    r"|conflict|\b(?:by|to) another\b|\banother \w+ (?:has|uses)\b"
+    r"|\b(?:e-?mail|name|number|phone)\b[\w ]{0,20} (?:not |un)available"
+    r"|(?<!ال)موجود|مكرر|(?<!ال|لل)(?:مستخدم|مسجل)|بالفعل|قيد الاستخدام"
+    r"|(?:سبق|تم) (?:استخدام|تسجيل)|يوجد عميل|(?:البريد|الاسم|الرقم|الهاتف)[\w ]{0,20} غير متاح",
+    Known.MISSING: r"required|missing|(?:can ?not|can['’]t|must not|should not|may not) be"
     r" (?:blank|empty|null)|must be (?:provided|given|set)|is (?:empty|blank)"
     r"|مطلوب|إلزامي|(?:أن|ان) [يت]كون فارغ",
     Known.TOO_LONG: r"too long|at most|no more than|max(?:imum)?\b|exceed|longer than"
     r"|shorter than or equal|طويل|[يت]تجاوز|الحد الأقصى|أكثر من",
     Known.INVALID: r"invalid|valid|must|malformed|format|not allowed|unknown"
-    r"|unsupported|expected|صالح|صحيح|صيغة|خاطئ|مدعوم",
+    r"|unsupported|expected|\bnot (?:found|recogni[sz]ed|supported)|\bno such\b"
+    r"|صالح|صحيح|صيغة|خاطئ|مدعوم|غير معروف|العثور على",
 }
+_ARABIC_VOWELS = re.compile(r"[\u064b-\u0652]")
 
 
 def meaning_of(message: str) -> Known | None:
@@ -177,7 +191,7 @@ def meaning_of(message: str) -> Known | None:
 
     That something "does not exist" is a mistake in it, not that it is taken.
     """
-    text = _ABSENT.sub(" invalid ", message)
+    text = _ABSENT.sub(" invalid ", _ARABIC_VOWELS.sub("", message))
     for known, words in _MEANINGS.items():
         if re.search(words, text, re.IGNORECASE):
             return known
