@@ -17,7 +17,7 @@ from clients_app.delivery import holds, outbox, rate_limit, wakeups
 from clients_app.heffl.contract import RemoteClient
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
 from clients_app.models import HoldReason, Source, Status, Submission
-from clients_app.organisation import api_keys, people
+from clients_app.organisation import api_keys
 from tests.conftest import KEY
 from tests.factories import SubmissionFactory
 from tests.journeys import entered
@@ -86,9 +86,9 @@ def test_checking_a_key_never_deadlocks_with_the_worker(
         go.wait(60)
         return real(*arguments, **named)
 
-    monkeypatch.setattr(people.wakeups, "wake_organisation", slowly)
+    monkeypatch.setattr(wakeups, "wake_organisation", slowly)
     check = Aside(lambda: api_keys._verified(key, None, now))
-    held.wait(60)
+    assert held.wait(60)
     actions = {
         "release": lambda: holds.release("", HoldReason.OUTAGE, now),
         "claim": lambda: outbox.claim(key.fingerprint, now + timedelta(seconds=3)),
