@@ -85,12 +85,12 @@ secrets: installed-dev
 pins: installed-dev
 	@$(PY) -m scripts.pins
 
-# xgettext knows _() by itself and makemessages adds gettext_noop(), which is all the
-# contract needs although it takes none of Django's. Needs GNU gettext.
+# Needs GNU gettext.
 messages: installed-dev ## bring locale/ in step with the words of code and templates
 	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py makemessages --locale ar --no-obsolete \
 		--add-location file --no-wrap --ignore 'benchmarks/*' --ignore 'heffl_sandbox/*' \
-		--ignore 'scripts/*' --ignore 'tests/*' --ignore 'staticfiles/*' --ignore 'var/*' --ignore '.venv/*'
+		--ignore 'scripts/*' --ignore 'tests/*' --ignore 'staticfiles/*' --ignore 'var/*' --ignore '.venv/*' \
+		--ignore 'node_modules/*'
 	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py compilemessages --locale ar --ignore '.venv/*'
 
 house: installed-dev ## figures of the house: rooms, files, functions, lines; ARGS="--before REV" beside another revision's
