@@ -28,7 +28,6 @@ KNOWN_ERRORS = {
 }  # fmt: skip
 REPEATED = 3
 MOST_KEYS = 20
-MAX_SIGN = 60
 MAX_EXAMPLE = 400
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w{0,39}", re.ASCII)
 

@@ -1,8 +1,8 @@
 """The tables, one file each. Import them from here: `from clients_app.models import Submission`.
 
 Beside them stands what is neither a table nor another package's: search_text.py,
-search_marks.py and search_index.py (how clients are found), audit_guard.py (what keeps the
-audit trail from being changed).
+search_marks.py and search_index.py (how clients are found), listing.py (how lists are
+filtered, ordered and paged), audit_guard.py (what keeps the audit trail from being changed).
 """
 
 from clients_app.models.api_credential import ApiCredential, KeySlot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -39,19 +40,25 @@ STAFF = Audience()
 
 
 class FreshPages:
-    """The HTML of fresh forms, by all that it depends on; the oldest go."""
+    """The HTML of fresh forms, by all that it depends on; the oldest go.
+
+    Threads may share it.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._lock = threading.Lock()
         self._pages: OrderedDict[object, SafeString] = OrderedDict()
 
     def get(self, key: object) -> SafeString | None:
         """Return the page that was kept under a key; None when it was not, or had to go."""
-        return self._pages.get(key)
+        with self._lock:
+            return self._pages.get(key)
 
     def keep(self, key: object, page: SafeString) -> SafeString:
         """Keep a page, and return it."""
-        self._pages[key] = page
-        while len(self._pages) > self._most:
-            self._pages.popitem(last=False)
+        with self._lock:
+            self._pages[key] = page
+            while len(self._pages) > self._most:
+                self._pages.popitem(last=False)
         return page

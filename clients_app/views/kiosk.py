@@ -22,7 +22,7 @@ IDLE = 60
 """Seconds without a touch after which a tablet asks whether anybody is still there."""
 LAST_CALL = 20
 """Seconds that it then waits for an answer."""
-REFERENCE = re.compile(r"[0-9A-F]{8}", re.ASCII)
+_REFERENCE = re.compile(r"[0-9A-F]{8}", re.ASCII)
 
 
 @require_safe
@@ -32,7 +32,7 @@ def signup_kiosk_thanks(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     reference = request.GET.get("reference", "")
     context = shell(visitor) | {
         "thanks": visitor.page.text("thanks", visitor.language),
-        "reference": reference if REFERENCE.fullmatch(reference) else "",
+        "reference": reference if _REFERENCE.fullmatch(reference) else "",
         "rest": REST,
         "start": address_of("signup-kiosk", visitor, visitor.tablet),
     }

@@ -21,11 +21,11 @@ from clients_app.models import (
 )
 from clients_app.questions.audience import Audience
 from clients_app.questions.form import SubmissionForm
-from clients_app.signup.page_settings import not_asked
 from clients_app.signup.receipt import Stage, correct, field_to_correct, stage_of
 from clients_app.views.visitors import (
     Visitor,
     address_of,
+    audience_of,
     empty_form,
     languages_of,
     public,
@@ -135,7 +135,7 @@ def signup_correct(
     form = SubmissionForm(
         request.POST,
         organisation=visitor.organisation,
-        audience=Audience(public=True, without=not_asked(visitor.page)),
+        audience=audience_of(visitor),
     )
     if request.POST.get("action") == "switch":
         form.show_only()

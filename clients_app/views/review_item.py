@@ -172,7 +172,6 @@ def _item(
         else []
     )
     first = submission.revisions.order_by("revision").first()
-    linked = submission.duplicate_of
     context = {
         "member": member,
         "submission": submission,
@@ -202,7 +201,7 @@ def _item(
         "sends": submission.status in decisions.SENDABLE,
         "drops": submission.status in decisions.SENDABLE,
         "open": open_,
-        "linked": linked,
+        "linked": submission.duplicate_of,
         "decided_by": submission.decided_by,
         "error": error,
         "problems": [("id_reason", error)] if error else [],

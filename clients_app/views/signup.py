@@ -20,10 +20,8 @@ from clients_app.models import (
     Organisation,
     SignupPage,
 )
-from clients_app.questions.audience import Audience
 from clients_app.questions.form import SubmissionForm
 from clients_app.signup import accept, robots
-from clients_app.signup.page_settings import not_asked
 from clients_app.views.kiosk import IDLE, LAST_CALL
 from clients_app.views.receipt import to_receipt
 from clients_app.views.visitors import (
@@ -72,12 +70,8 @@ def preview(
     page = SignupPage.of(organisation)
     spoken = language if language in page.spoken else page.default_language
     visitor = Visitor(organisation, page, spoken, framed=True)
-    form = SubmissionForm(
-        organisation=organisation,
-        audience=Audience(public=True, without=not_asked(page)),
-    )
     context = shell(visitor) | {
-        "form": form,
+        "form": empty_form(visitor, {}),
         "token": "preview",
         "proof": "preview",
         "trap": TRAP,

@@ -1,4 +1,4 @@
-"""Taking a client in, and correcting one that Heffl refused."""
+"""Taking a client in at the desk: the empty form, the check before saving, the answer."""
 
 from __future__ import annotations
 
