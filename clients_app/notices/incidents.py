@@ -175,12 +175,6 @@ def _end(incident: Incident, now: datetime) -> bool:
     )
 
 
-def open_incidents(organisation: Organisation, kind: str) -> list[Incident]:
-    """Return an organisation's open incidents of one kind, oldest first, at most ten."""
-    found = organisation.incidents.filter(kind=kind, ended_at__isnull=True)
-    return list(found.order_by("id")[:10])
-
-
 def send_due(now: datetime | None = None) -> int:
     """Mail what is due; return how many incidents were told about."""
     now = now or timezone.now()
