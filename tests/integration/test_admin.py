@@ -20,6 +20,7 @@ def operator(signed_in, db):
     return signed_in(UserFactory(is_staff=True, is_superuser=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_costs_the_same_for_few_and_many(operator, name):
     def cost():

@@ -325,6 +325,7 @@ NOTHING_THERE = {
 ONE_STYLE = re.compile(r"<link[^>]+stylesheet[^>]+portal\.css")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["anonymous", "signed in", "with a second factor"])
 @pytest.mark.parametrize("path", PAGES)
 def test_every_account_page_stands_in_our_shell(

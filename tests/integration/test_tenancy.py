@@ -32,7 +32,8 @@ from tests.factories import (
 )
 from tests.routes import OF_A_PERSON, OF_AN_ORGANISATION, OPEN, PUBLIC
 
-pytestmark = pytest.mark.once  # Who may see what does not depend on the database.
+# Who may see what does not depend on the database; every page is tried with everybody.
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 CANARY = "Zyqqvarn"
 ORDER = [Role.FRONTDESK, Role.REVIEWER, Role.ADMIN, Role.OWNER]
@@ -243,7 +244,6 @@ def stranger(scene, who):
     return client
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("route", OF_AN_ORGANISATION)
 @pytest.mark.parametrize("who", [*STRANGERS, "removed owner"])
 def test_a_stranger_finds_no_such_page(scene, route, who):
@@ -267,7 +267,6 @@ def test_a_page_that_exists_and_one_that_does_not_look_the_same(scene):
     assert there.content == nowhere.content
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("route", OF_AN_ORGANISATION)
 def test_a_visitor_is_sent_to_sign_in(scene, route):
     before = scene.rows()
@@ -281,7 +280,6 @@ def test_a_visitor_is_sent_to_sign_in(scene, route):
     assert scene.rows() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "route", [route for route in OF_AN_ORGANISATION if route.count("<") > 1]
 )
@@ -297,7 +295,6 @@ def test_a_stranger_does_not_reach_a_thing_through_their_own_organisation(scene,
     assert scene.rows() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "route", [route for route in OF_AN_ORGANISATION if route.count("<") == 1]
 )
@@ -320,7 +317,6 @@ def test_a_stranger_does_not_reach_a_thing_by_a_parameter(scene, route, thing):
     assert scene.rows() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("route", "role"),
     [
@@ -344,7 +340,6 @@ def test_a_lower_role_is_refused(scene, route, role):
     assert scene.rows() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("route", "role"),
     [
@@ -424,7 +419,6 @@ def brought_paths():
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("who", ["visitor", "stranger"])
 @pytest.mark.parametrize("path", brought_paths())
 def test_a_brought_page_shows_nothing_and_breaks_nowhere(scene, path, who):

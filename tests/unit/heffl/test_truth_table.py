@@ -13,6 +13,8 @@ from clients_app.heffl.transport import Flight
 from .scripted_server import Peer, make_certificates
 from .truth_table import FAULTS, SCHEMES, Summary, both, raw, run
 
+pytestmark = pytest.mark.slow  # what stalls is waited for to its deadline
+
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):

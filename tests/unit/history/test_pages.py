@@ -257,6 +257,7 @@ def test_a_client_is_found_by(organisation, typed):
     assert [row.pk for row in page.rows] == [found.pk]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed",
     ["", " ", "\u200b", "%", "__", "%%%", '"', '"""', "' OR 1=1", "a\" OR \"b", "\\\\\\",

@@ -205,6 +205,7 @@ def test_truncated_body_is_shorter_than_announced(sandbox, control):
     assert 0 < len(body) < _length(head)
 
 
+@pytest.mark.slow
 def test_stalled_body_keeps_the_rest_back(sandbox, control):
     control.push_fault("stalled_body")
 
@@ -395,6 +396,7 @@ def test_conflicting_length_names_two(sandbox, control):
     assert lengths == [len(body), len(body) + 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGISTRY)
 def test_sandbox_goes_on_after_every_fault(sandbox, control, name):
     control.push_fault(name)
@@ -408,6 +410,7 @@ def test_sandbox_goes_on_after_every_fault(sandbox, control, name):
     assert control.faults()["queue"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGISTRY)
 def test_created_decides_whether_the_client_exists(sandbox, control, name):
     default = REGISTRY[name].creates

@@ -47,6 +47,7 @@ def test_data_file_is_private_and_holds_no_key(tmp_path):
     assert KEY.encode() not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_data_file_in_use_is_refused(tmp_path):
     path = tmp_path / "heffl.sqlite3"
     first = Store(path)
