@@ -198,6 +198,7 @@ def test_arabic_names_of_areas_are_read_by_country(owner, organisation):
     assert sorted(areas) == ["Al Asimah", "Capital", "Dubai", "Muscat", "بافاريا"]
 
 
+@pytest.mark.slow
 def test_a_paused_import_sends_nothing_until_it_goes_on(
     owner, organisation, sandbox, connected
 ):

@@ -13,7 +13,8 @@ import pytest
 from scripts.house import circles, code, figures, limits, pages, report, trees
 from scripts.house.trees import BASE_DIR
 
-pytestmark = pytest.mark.once
+# Every function of the tree is measured: `make house` shows the same while you work.
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("limit", limits.LIMITS, ids=lambda limit: limit.__name__)
@@ -208,7 +209,6 @@ def test_complexity_counts_branches_and_the_paths_of_expressions(body, branches,
     assert (found.branches, found.paths) == (branches, paths)
 
 
-@pytest.mark.slow
 def test_complexity_is_what_ruff_counts():
     """Every function of the app and the tools, against ruff's own C901."""
     folders = (*figures.APP, *figures.TOOLS)

@@ -115,6 +115,7 @@ def test_a_template_is_thinned_once(folder, monkeypatch):
     assert rendered("a.html", one=2) == "<p>2</p>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", [" ", "\n", "<", "<a ", '"', "{%", "{{ ", "<!--", "<script>", "</pre"]
 )

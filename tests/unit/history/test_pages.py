@@ -91,6 +91,7 @@ def _read(rows, filters, sort):
     return [row.pk for row in (reversed(kept) if sort.descending else kept)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SORTS)
 def test_paging_there_and_back_visits_every_client_once(organisation, many, name):
     sort = Sort.named(name)
