@@ -78,6 +78,7 @@ def told(answer):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("since", "until", "at_since", "at_until"), REFUSED, ids=ascii)
 def test_every_list_names_what_is_wrong_with_a_period_and_keeps_it(
     browser, since, until, at_since, at_until
@@ -113,6 +114,7 @@ def test_a_wrong_day_narrows_nothing_and_no_link_forgets_it(
     assert 'class="chips"' not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("since", "until", "first", "last"), UNDERSTOOD, ids=ascii)
 def test_every_list_reads_a_day_however_it_is_written(
     browser, since, until, first, last

@@ -496,6 +496,7 @@ _typed = st.text(st.characters(), max_size=40) | st.sampled_from(
 _names = [spec.name for spec in (*QUESTIONS, *_extra)]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=20_000)
 @given(
     st.sampled_from(["company", "contact"]),

@@ -43,6 +43,7 @@ def test_clean_text_refuses_characters_that_cannot_be_stored(character):
         clean_text(f"Al{character}Noor")
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(st.text(st.characters(), max_size=60), st.booleans())
 @example("\u200b\u2003\u200bX", False)
