@@ -2,7 +2,7 @@
 
 Three of these go on at a time; what each says is shown whole and in order. A part that this
 machine cannot run is left out and named in the last lines; REQUIRE_ALL=1 makes that a
-failure. With --quick (`make quick`) it is what a minute allows: SQLite alone, two halves
+failure. With --quick (`make quick`) it is what a minute allows: SQLite alone, in thirds
 side by side, without a browser and without what is marked `slow`. Either way the slowest
 tests are named at the end.
 """
@@ -224,17 +224,17 @@ def run_parts(arguments: list[str]) -> tuple[list[Part], dict[str, str]]:
 
 
 def quick_parts(arguments: list[str]) -> list[Part]:
-    """Run what a minute allows, in two halves side by side, and return them."""
+    """Run what a minute allows, in three thirds side by side, and return them."""
     selected = "not soak and not browser and not slow"
     if any(map(names_tests, arguments)):  # then just these
         parts = [Part("SQLite", selected)]
     else:
         parts = [
             Part(
-                f"SQLite, half {n}", selected,
-                environment={"TEST_SHARE": f"{n}/2"}, ignore=NO_DATABASE,
+                f"SQLite, third {n}", selected,
+                environment={"TEST_SHARE": f"{n}/3"}, ignore=NO_DATABASE,
             )
-            for n in (1, 2)
+            for n in (1, 2, 3)
         ]  # fmt: skip
         parts.append(Part("No database", selected, NO_DATABASE, waits=True))
     try:

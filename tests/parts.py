@@ -1,6 +1,6 @@
 """What scripts/test.py asks of each of its pytest runs: `pytest -p tests.parts`.
 
-TEST_SHARE=1/2 leaves the first half of what was selected: every other test, by name. At the
+TEST_SHARE=1/3 leaves the first third of what was selected: every third test, by name. At the
 end the file named in TEST_DURATIONS has a line for each of the slowest: seconds, a tab, the
 test, and before its name what of it took so long unless that was the test itself.
 """

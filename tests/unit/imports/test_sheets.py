@@ -175,6 +175,7 @@ def test_any_bytes_are_a_table_or_refused(data):
 WHOLE = workbook(["name", "city"], ["A", "B"])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_damaged_workbook_is_a_table_or_refused(data):
