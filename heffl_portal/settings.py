@@ -132,8 +132,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "clients_app.accounts.AccountAdapter"
-ACCOUNT_FORMS = {"login": "clients_app.accounts.LoginForm"}
+ACCOUNT_ADAPTER = "clients_app.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"login": "clients_app.accounts.adapter.LoginForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -146,15 +146,15 @@ ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_TRUSTED_PROXY_COUNT = _env.trusted_proxy_count
-MFA_ADAPTER = "clients_app.accounts.MFAAdapter"
+MFA_ADAPTER = "clients_app.accounts.factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
-    "activate_totp": "clients_app.accounts.ActivateTOTPForm",
-    "add_webauthn": "clients_app.accounts.AddWebAuthnForm",
-    "authenticate_webauthn": "clients_app.accounts.AuthenticateWebAuthnForm",
-    "login_webauthn": "clients_app.accounts.LoginWebAuthnForm",
-    "reauthenticate_webauthn": "clients_app.accounts.ReauthenticateWebAuthnForm",
+    "activate_totp": "clients_app.accounts.factors.ActivateTOTPForm",
+    "add_webauthn": "clients_app.accounts.factors.AddWebAuthnForm",
+    "authenticate_webauthn": "clients_app.accounts.factors.AuthenticateWebAuthnForm",
+    "login_webauthn": "clients_app.accounts.factors.LoginWebAuthnForm",
+    "reauthenticate_webauthn": "clients_app.accounts.factors.ReauthenticateWebAuthnForm",
 }
 # Browsers allow passkeys on plain HTTP for localhost alone; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS_ONLY

@@ -12,7 +12,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
-from clients_app import accounts
+from clients_app.accounts import factors
 from clients_app.crypto import KeyRing, new_entry
 from clients_app.models import AuditEvent, User
 
@@ -255,13 +255,13 @@ def test_second_factors_move_to_a_new_ring_key(with_factor, person, settings):
     newer = KeyRing.parse(new_entry("newer"))
     settings.PORTAL_KEYRING = KeyRing({**newer.keys, "test": old})
 
-    changed = accounts.reseal_second_factors()
+    changed = factors.reseal_second_factors()
 
     assert changed == 2
-    assert accounts.reseal_second_factors() == 0
+    assert factors.reseal_second_factors() == 0
     settings.PORTAL_KEYRING = newer
-    assert accounts.unreadable() == 0
-    assert accounts.kids_in_use() == {"newer": 2}
+    assert factors.unreadable() == 0
+    assert factors.kids_in_use() == {"newer": 2}
     stored = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES)
     assert RecoveryCodes(stored).get_unused_codes() == codes
 

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from clients_app import accounts, audit, credentials, webhooks
+from clients_app import audit, credentials, webhooks
+from clients_app.accounts import factors as second_factors
 from clients_app.crypto import KeyRingError, new_entry
 from clients_app.delivery import wakeups
 
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         for mark in renewed:
             wakeups.rewake(mark, now)
             wakeups.rewake(mark, now, desk=True)
-        factors = accounts.reseal_second_factors()
+        factors = second_factors.reseal_second_factors()
         hooks = webhooks.reseal_secrets()
         if keys or factors or hooks:
             audit.record(
@@ -83,14 +84,16 @@ class Command(BaseCommand):
     def _check(self) -> None:
         ring = settings.PORTAL_KEYRING
         counts = Counter(credentials.kids_in_use())
-        counts += Counter(accounts.kids_in_use()) + Counter(webhooks.kids_in_use())
+        counts += Counter(second_factors.kids_in_use()) + Counter(
+            webhooks.kids_in_use()
+        )
         for kid in [*ring.keys, *sorted(set(counts) - set(ring.keys))]:
             self.stdout.write(f"{kid}: {counts[kid]} secrets")
         problems = [
             f"The API key of '{credential.organisation.slug}' does not open."
             for credential in credentials.unreadable()
         ]
-        broken = accounts.unreadable()
+        broken = second_factors.unreadable()
         if broken:
             problems.append(f"{broken} second factors do not open.")
         if broken := webhooks.unreadable():

@@ -1,8 +1,4 @@
-"""Signing in: how django-allauth behaves here, and what of it goes into the audit trail.
-
-There is no open sign-up, a wrong password tells nothing, guessing is throttled per address
-and per network, and second factors are sealed by the key ring.
-"""
+"""Second factors: what a code or a passkey must be, and how the key ring seals them."""
 
 from __future__ import annotations
 
@@ -11,99 +7,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import LoginForm as AllauthLoginForm
-from allauth.account.signals import password_changed, password_reset
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.core.ratelimit import respond_429
 from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
-from allauth.mfa.signals import (
-    authentication_failed,
-    authenticator_added,
-    authenticator_removed,
-    authenticator_reset,
-)
 from allauth.mfa.totp.forms import ActivateTOTPForm as AllauthActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as webauthn
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.dispatch import receiver
-from django.http import HttpRequest
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
-from clients_app import audit
 from clients_app.crypto import KeyRing, SealError, Secret, kid_of
-from clients_app.models import Membership, Organisation, User
 
 log = logging.getLogger("portal.accounts")
-LOCKED_FOR = 300
 NONSENSE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 # A passkey's row holds a public key, which is no secret; these hold some.
 SEALED_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
-# Words of django-allauth and Django that our catalogue says better than theirs.
-REWORDED = (
-    gettext_noop("Authenticator code"),
-    gettext_noop("Incorrect code."),
-    gettext_noop("MFA"),
-    gettext_noop("Forgot your password?"),
-    gettext_noop("New Password (again)"),
-    gettext_noop("Email address"),
-    gettext_noop("This field is required."),
-)
-
-
-class LoginForm(AllauthLoginForm):  # type: ignore[misc]
-    """E-mail and password, named so that password managers know which is which."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        login = self.fields["login"]
-        login.widget.attrs["autocomplete"] = "username"
-        login.error_messages["required"] = _("Enter your email address")
-        login.error_messages["invalid"] = _(
-            "Enter an email address like name@example.com"
-        )
-        self.fields["password"].error_messages["required"] = _("Enter your password")
-
-
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Accounts are made by the organisation, never by a visitor."""
-
-    error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": _("The email or password is not right."),
-        "incorrect_password": _("The password is not right."),
-    }
-
-    def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Return False: people come by an invitation, or by `add_member`."""
-        return False
-
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Let nobody try a password who has failed too often, by address or by network.
-
-        Raises ImmediateHttpResponse with the 429; its Retry-After is `LOCKED_FOR`, in
-        seconds.
-        """
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
-            response = respond_429(request)
-            response.headers["Retry-After"] = str(LOCKED_FOR)
-            raise ImmediateHttpResponse(response) from None
-
-    def _get_login_attempts_cache_key(
-        self, request: HttpRequest, **credentials: Any
-    ) -> str:
-        """Count per address alone: allauth adds the Host header, which a guesser chooses."""
-        return str(credentials.get("email", "")).strip().lower()
 
 
 def _ring() -> KeyRing:
@@ -283,57 +205,3 @@ def _reseal_factor(pk: int) -> bool:
         return False
     Authenticator.objects.filter(pk=pk).update(data=data)
     return True
-
-
-def _note(action: str, user: User | None, *, acts: bool = True) -> None:
-    """Record something about a person's sign-in with each organisation they belong to.
-
-    Somebody without any, or an address that nobody has, is recorded with none.
-    """
-    memberships = Membership.objects.filter(user=user, suspended_at__isnull=True)
-    found: list[Organisation | None] = [
-        each.organisation for each in memberships.select_related("organisation")
-    ]
-    for organisation in found or [None]:
-        audit.record(
-            action,
-            organisation=organisation,
-            actor=user if acts else None,
-            about=None if acts else user,
-        )
-
-
-@receiver(user_logged_in)
-def _signed_in(sender: object, user: User, **kwargs: Any) -> None:
-    _note("signed_in", user)
-
-
-@receiver(user_login_failed)
-def _sign_in_failed(sender: object, credentials: Any, **kwargs: Any) -> None:
-    email = str(credentials.get("email", "")).strip().lower()
-    _note("sign_in_failed", User.objects.filter(email=email).first(), acts=False)
-
-
-@receiver([password_changed, password_reset])
-def _password_changed(sender: object, user: User, **kwargs: Any) -> None:
-    _note("password.changed", user)
-
-
-@receiver(authenticator_added)
-def _factor_added(sender: object, user: User, **kwargs: Any) -> None:
-    _note("second_factor.added", user)
-
-
-@receiver(authenticator_removed)
-def _factor_removed(sender: object, user: User, **kwargs: Any) -> None:
-    _note("second_factor.removed", user)
-
-
-@receiver(authenticator_reset)
-def _codes_made(sender: object, user: User, **kwargs: Any) -> None:
-    _note("recovery_codes.made", user)
-
-
-@receiver(authentication_failed)
-def _factor_failed(sender: object, user: User, **kwargs: Any) -> None:
-    _note("second_factor.failed", user, acts=False)

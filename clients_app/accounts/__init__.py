@@ -1,0 +1,1 @@
+"""Signing in: how django-allauth behaves here, and what of it goes into the audit trail."""
