@@ -13,6 +13,7 @@ import sys
 import time
 
 from benchmarks import _stage
+from scripts.run import WEB_SERVER
 
 PORT, WEB = _stage.free_port(), _stage.free_port()
 DATABASE = _stage.prepare(f"http://127.0.0.1:{PORT}/api/v1")
@@ -71,11 +72,10 @@ def main() -> None:
     )
     credentials.seal_new(made, Secret(_stage.KEY), verified_at=timezone.now())
     sandbox = ("-m", "heffl_sandbox", "--port", str(PORT), "--key", _stage.KEY)
-    gunicorn = ("-m", "gunicorn", "-c", "python:heffl_portal.web_server")
     with (
         _stage.process(*sandbox, "--latency", str(options.latency)),
         _stage.process("manage.py", "deliver"),
-        _stage.process(*gunicorn),
+        _stage.process(*WEB_SERVER),
         sync_playwright() as playwright,
     ):
         _stage.wait_for_port(PORT)

@@ -24,6 +24,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from benchmarks import _stage
+from scripts.run import WEB_SERVER
 
 PORT, WEB = _stage.free_port(), _stage.free_port()
 DATABASE = _stage.prepare(f"http://127.0.0.1:{PORT}/api/v1")
@@ -254,11 +255,10 @@ def main() -> None:
     robots._COUNTERS = range(600, 601)  # the visitors' work is not what is measured
     session = session_of(User.objects.get(email=EMAIL))
     sandbox = ("-m", "heffl_sandbox", "--port", str(PORT), "--key", _stage.KEY)
-    gunicorn = ("-m", "gunicorn", "-c", "python:heffl_portal.web_server")
     with (
         _stage.process(*sandbox),
         _stage.process("manage.py", "deliver"),
-        _stage.process(*gunicorn),
+        _stage.process(*WEB_SERVER),
     ):
         _stage.wait_for_port(PORT)
         _stage.wait_for_port(WEB)

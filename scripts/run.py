@@ -32,6 +32,8 @@ from scripts.supervisor import (
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SANDBOX_PORT = 8100
+WEB_SERVER = ("-m", "gunicorn", "-c", "python:heffl_portal.web_server")
+"""What Python runs to serve the pages."""
 PEOPLE = {
     "owner@demo.test": "owner",
     "frontdesk@demo.test": "front desk",
@@ -265,9 +267,7 @@ class Run:
             prepare += ["--demo", "--renew"] if fresh else ["--demo"]
         self.supervisor.run_to_end(self._child("prepare", *prepare))
         self.supervisor.start(self._child("worker", "manage.py", "deliver"))
-        self.supervisor.start(
-            self._child("web", "-m", "gunicorn", "-c", "python:heffl_portal.web_server")
-        )
+        self.supervisor.start(self._child("web", *WEB_SERVER))
         self._wait_until_ready()
 
     def _start_sandbox(self) -> None:

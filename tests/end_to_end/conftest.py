@@ -25,6 +25,7 @@ from clients_app.crypto import Secret
 from clients_app.models import Membership
 from heffl_sandbox import server
 from heffl_sandbox.control import Control
+from scripts.run import WEB_SERVER
 from tests.browser import traces
 from tests.browser.conftest import PATIENCE, browser  # noqa: F401 - the same Chromium
 from tests.browser.traces import pytest_runtest_makereport  # noqa: F401 - a hook
@@ -97,7 +98,7 @@ def processes(
     assert collected.returncode == 0, collected.stderr
     with log.open("wb") as writing:
         web = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "python:heffl_portal.web_server"],
+            [sys.executable, *WEB_SERVER],
             cwd=ROOT,
             env=environment,
             stderr=writing,

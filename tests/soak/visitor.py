@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from django.test import Client
 
 from clients_app.models import Role, User
+from scripts.run import WEB_SERVER
 from tests.factories import MembershipFactory
 from tests.fleet import ROOT
 
@@ -125,8 +126,7 @@ def web(
     """Start the web server as production has it; `before` is what to run it under."""
     with log.open("ab") as writing:
         return subprocess.Popen(
-            [*before, sys.executable, "-m", "gunicorn"]
-            + ["-c", "python:heffl_portal.web_server"],
+            [*before, sys.executable, *WEB_SERVER],
             cwd=ROOT,
             env={
                 **os.environ,
