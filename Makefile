@@ -18,7 +18,7 @@ DJADE := .venv/bin/djade --target-version 5.2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick soak attack approve bench sandbox check fmt format lint types layers migrations \
-	deploy-check secrets pins requirements messages house map \
+	deploy-check secrets pins known-holes sbom requirements messages house map \
 	installed installed-dev
 
 help: ## list these commands
@@ -33,7 +33,7 @@ test: installed-dev ## run all tests on SQLite, PostgreSQL and Chromium; ARGS="-
 quick: installed-dev ## what a minute allows: SQLite alone, no browser, nothing marked slow; ARGS="-k word" for some
 	@exec $(PY) -m scripts.test --quick $(ARGS)
 
-check: installed-dev format lint types layers migrations deploy-check secrets pins ## everything a machine can check without running tests
+check: installed-dev format lint types layers migrations deploy-check secrets pins known-holes ## everything a machine can check without running tests
 	@echo "All checks passed."
 
 soak: installed-dev ## every fault suite on both databases, one table at the end; ARGS="--only storm" for some
@@ -95,6 +95,12 @@ messages: installed-dev ## bring locale/ in step with the words of code and temp
 		--ignore 'scripts/*' --ignore 'tests/*' --ignore 'staticfiles/*' --ignore 'var/*' --ignore '.venv/*' \
 		--ignore 'node_modules/*'
 	@$(PRODUCTION) DATABASE_URL=sqlite://:memory: $(PY) manage.py compilemessages --locale ar --ignore '.venv/*'
+
+known-holes: installed-dev
+	@$(PY) -m scripts.known_holes
+
+sbom: installed-dev ## list what the portal is made of, as CycloneDX, in var/sbom.json
+	@$(PY) -m scripts.sbom
 
 house: installed-dev ## figures of the house: rooms, files, functions, lines; ARGS="--before REV" beside another revision's
 	@exec $(PY) -m scripts.house $(ARGS)
