@@ -1,73 +1,60 @@
 """Which test shows which requirement of OWASP ASVS 5.0; tests/unit/test_asvs.py holds it.
 
-A test may also name its ids itself: `@pytest.mark.asvs("6.3.3")`.
+`python -m tests.asvs` prints the table, and with --keep brings docs/asvs.md in step. A test
+may also name its ids itself: `@pytest.mark.asvs("6.3.3")`.
 """
 
-SHOWN = {
-    "1.2.1": "integration/test_asvs.py::test_what_people_type_is_text_and_never_markup",
-    "1.2.3": "integration/test_form_page.py::test_page_carries_no_inline_style_script_or_handler",
-    "1.2.4": "integration/test_asvs.py::test_a_quotation_mark_in_a_search_is_a_letter",
-    "1.2.10": "unit/history/test_export.py::test_any_cell_survives_and_none_begins_like_a_formula",
-    "1.3.6": "unit/test_env.py::test_read_asks_for_https_unless_every_host_is_this_machine unit/heffl/test_api.py::test_redirect_is_not_followed_to_another_host",
-    "1.3.11": "integration/test_members.py::test_bad_input_is_told_at_the_field_and_kept",
-    "2.2.1": "unit/questions/test_answers.py::test_check_refuses_what_is_no_email_address",
-    "2.2.2": "unit/questions/test_text.py::test_clean_text_refuses_characters_that_cannot_be_stored",
-    "2.3.3": "integration/test_members.py::test_two_owners_who_turn_on_each_other_leave_one",
-    "2.3.4": "integration/test_form_page.py::test_sending_the_same_page_twice_makes_one_client",
-    "2.4.1": "integration/test_signup_page.py::test_a_network_has_its_limit_and_keeps_the_answers",
-    "3.3.1": "integration/test_asvs.py::test_cookies_on_https_are_secure_and_bound_to_the_host",
-    "3.3.2": "integration/test_asvs.py::test_cookies_on_https_are_secure_and_bound_to_the_host",
-    "3.3.3": "integration/test_asvs.py::test_cookies_on_https_are_secure_and_bound_to_the_host",
-    "3.3.4": "integration/test_asvs.py::test_cookies_on_https_are_secure_and_bound_to_the_host",
-    "3.4.1": "integration/test_asvs.py::test_https_is_asked_for_for_a_year",
-    "3.4.3": "integration/test_asvs.py::test_every_answer_carries_the_headers",
-    "3.4.4": "integration/test_asvs.py::test_every_answer_carries_the_headers",
-    "3.4.5": "integration/test_asvs.py::test_every_answer_carries_the_headers",
-    "3.4.6": "integration/test_asvs.py::test_every_answer_carries_the_headers",
-    "3.5.1": "integration/test_asvs.py::test_a_form_from_elsewhere_changes_nothing",
-    "3.5.3": "integration/test_sign_in.py::test_logout_needs_a_press_and_then_signs_out",
-    "4.1.3": "integration/test_asvs.py::test_a_forwarded_header_nobody_vouches_for_is_ignored",
-    "5.4.1": "integration/test_asvs.py::test_a_download_has_a_name_of_our_own",
-    "6.2.1": "integration/test_members.py::test_a_weak_password_is_refused_and_the_name_is_kept",
-    "6.2.4": "integration/test_asvs.py::test_a_password_everybody_uses_is_refused",
-    "6.3.1": "integration/test_throttles.py::test_no_more_than_five_wrong_passwords_get_through_however_many_come_at_once",
-    "6.3.3": "integration/test_sign_in.py::test_second_factor_is_set_up_first_by_those_who_must_have_one",
-    "6.3.4": "integration/test_tenancy.py::test_the_admins_sign_in_is_the_portals_own",
-    "6.4.3": "integration/test_asvs.py::test_a_password_reset_does_not_get_round_the_second_factor",
-    "6.5.1": "integration/test_sign_in.py::test_second_factor_lets_in_with_a_recovery_code_once",
-    "6.5.2": "integration/test_sign_in.py::test_second_factor_is_set_up_sealed_and_asked_for integration/test_asvs.py::test_a_new_seed_lies_sealed_in_the_session",
-    "7.2.4": "integration/test_asvs.py::test_signing_in_makes_a_new_session",
-    "7.3.1": "integration/test_asvs.py::test_a_session_ends_by_itself",
-    "7.4.2": "integration/test_members.py::test_sessions_die_at_once",
-    "7.4.3": "integration/test_asvs.py::test_a_person_signs_out_everywhere_else",
-    "7.5.1": "integration/test_members.py::test_members_need_the_password_again_after_five_minutes integration/test_settings_pages.py::test_heffl_page_asks_for_the_password_first",
-    "8.2.1": "integration/test_tenancy.py::test_a_lower_role_is_refused",
-    "8.2.2": "integration/test_tenancy.py::test_a_stranger_does_not_reach_a_thing_through_their_own_organisation",
-    "8.2.3": "integration/test_asvs.py::test_a_form_sets_only_the_fields_it_shows",
-    "8.3.1": "integration/test_tenancy.py::test_every_view_asks_for_the_role_that_is_listed",
-    "8.4.1": "integration/test_tenancy.py::test_a_stranger_finds_no_such_page",
-    "11.2.2": "integration/test_commands.py::test_keyring_rotation_from_old_to_new",
-    "11.3.3": "unit/test_crypto.py::test_open_of_a_relabelled_token_fails_even_under_the_same_master_key",
-    "11.3.4": "unit/test_crypto.py::test_seal_never_gives_the_same_token_twice",
-    "11.5.1": "integration/test_members.py::test_the_link_is_not_stored_and_opening_it_uses_nothing_up",
-    "12.3.2": "unit/heffl/test_api.py::test_api_cannot_be_told_to_skip_the_certificate",
-    "13.2.6": "integration/test_submit_and_deliver.py::test_five_failures_in_a_row_hold_the_key_and_an_answer_releases_what_waits",
-    "13.3.1": "unit/test_env.py::test_read_takes_a_secret_from_a_file",
-    "13.3.4": "integration/test_commands.py::test_keyring_rotation_from_old_to_new",
-    "13.4.2": "integration/test_asvs.py::test_debug_is_off_unless_asked_for",
-    "14.2.1": "integration/test_asvs.py::test_no_form_sends_answers_in_an_address",
-    "14.2.4": "integration/test_api_keys.py::test_the_key_is_nowhere_but_sealed",
-    "14.2.7": "integration/test_privacy.py::test_purge_takes_what_is_old_and_the_books_balance",
-    "14.3.2": "integration/test_asvs.py::test_every_answer_carries_the_headers",
-    "15.2.1": "unit/test_house.py::test_requirements_are_all_pinned_with_hashes",
-    "15.3.2": "unit/heffl/test_api.py::test_redirect_is_not_followed_to_another_host",
-    "15.3.4": "integration/test_asvs.py::test_a_forwarded_header_nobody_vouches_for_is_ignored",
-    "16.2.5": "unit/heffl/test_api.py::test_key_is_nowhere_in_the_outcome_or_the_logs",
-    "16.3.3": "integration/test_audit_chain.py::test_tampering_is_found_and_named integration/test_asvs.py::test_what_matters_to_security_is_noted",
-    "16.5.2": "integration/test_engine.py::test_after_an_outage_everything_is_delivered_by_itself",
-}
+from __future__ import annotations
 
-# What no test can show here, and why.
-WAIVED = {
-    "3.5.4": "one application on one host name: nothing to keep apart",
-}
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+DOCUMENT = HERE.parent / "docs" / "asvs.md"
+MARKS = ("<!-- table -->", "<!-- /table -->")
+IN_WRITING = "docs"
+"""In place of a test: the requirement asks for something in writing."""
+
+_read: dict[str, Any] = tomllib.loads((HERE / "asvs.toml").read_text())
+CHAPTERS: dict[str, dict[str, Any]] = _read["chapters"]
+REQUIREMENTS: dict[str, dict[str, Any]] = _read["requirements"]
+
+
+def table() -> str:
+    """Return the requirements as a table in Markdown."""
+    lines = ["| id | level | what it asks | shown by |", "| --- | --- | --- | --- |"]
+    for name, one in REQUIREMENTS.items():
+        tests = ", ".join(
+            "this page" if test == IN_WRITING else f"`{test.partition('::')[2]}`"
+            for test in one.get("tests", [])
+        )
+        shown = tests or f"does not apply: {one['absent']}"
+        lines.append(f"| {name} | {one['level']} | {one['asks']} | {shown} |")
+    for chapter, one in CHAPTERS.items():
+        levels = ", ".join(one["count"])
+        asks = f"{one['asks']}, {sum(one['count'].values())} requirements"
+        lines.append(
+            f"| {chapter} | {levels} | {asks} | does not apply: {one['absent']} |"
+        )
+    return "\n".join(lines)
+
+
+def page(document: str) -> str:
+    """Return a document with the table between its marks."""
+    start, end = MARKS
+    before, _mark, rest = document.partition(start)
+    return f"{before}{start}\n{table()}\n{end}{rest.partition(end)[2]}"
+
+
+def main() -> None:
+    """Print the table, or write it down."""
+    if "--keep" in sys.argv:
+        DOCUMENT.write_text(page(DOCUMENT.read_text()))
+    else:
+        sys.stdout.write(table() + "\n")
+
+
+if __name__ == "__main__":
+    main()
