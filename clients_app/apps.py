@@ -14,7 +14,7 @@ class ClientsAppConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and the listeners to sign-ins and to connections."""
         from clients_app import checks, sqlite_turns  # noqa: F401 - registers on import
-        from clients_app.accounts import trail  # noqa: F401 - so does this
+        from clients_app.accounts import sessions, trail  # noqa: F401 - so do these
         from clients_app.models import search_index
 
         def mend(using: str, **_more: Any) -> None:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "clients_app.accounts.doors.sign_in_doors",
     "clients_app.middleware.second_factor",
 ]
 TEMPLATES: list[dict[str, Any]] = [
@@ -129,11 +130,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"
     },
+    {"NAME": "clients_app.accounts.breached.BreachedPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "clients_app.accounts.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "clients_app.accounts.adapter.LoginForm"}
+ACCOUNT_FORMS = {
+    "login": "clients_app.accounts.forms.LoginForm",
+    "reauthenticate": "clients_app.accounts.forms.ReauthenticateForm",
+    "reset_password": "clients_app.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "clients_app.accounts.forms.ResetPasswordKeyForm",
+    "change_password": "clients_app.accounts.forms.ChangePasswordForm",
+}
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# Allauth's own counts make threads wait for one another: clients_app.accounts counts.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -151,6 +162,8 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
     "activate_totp": "clients_app.accounts.factors.ActivateTOTPForm",
+    "authenticate": "clients_app.accounts.forms.AuthenticateForm",
+    "reauthenticate": "clients_app.accounts.forms.ReauthenticateCodeForm",
     "add_webauthn": "clients_app.accounts.factors.AddWebAuthnForm",
     "authenticate_webauthn": "clients_app.accounts.factors.AuthenticateWebAuthnForm",
     "login_webauthn": "clients_app.accounts.factors.LoginWebAuthnForm",
@@ -162,10 +175,14 @@ MFA_TOTP_ISSUER = "Heffl Portal"
 MFA_REQUIRED_ROLES = _env.mfa_required_roles
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# Seconds after which a sign-in ends even when it is used; the first for owners, admins, operators.
+SESSION_LONGEST_AGE_ADMIN = 12 * 60 * 60
+SESSION_LONGEST_AGE = 7 * 24 * 60 * 60
 
 # Transport
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS_ONLY else "session"
+DEVICE_COOKIE_NAME = "__Host-device" if HTTPS_ONLY else "device"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS_ONLY else "csrf"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

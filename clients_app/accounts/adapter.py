@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import LoginForm as AllauthLoginForm
-from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.core.ratelimit import respond_429
-from django.core.exceptions import ValidationError
+from allauth.account.authentication import get_authentication_records
+from allauth.core import context as allauth_context
+from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-LOCKED_FOR = 300
+from clients_app.accounts import letters, tries
+from clients_app.accounts.forms import try_password
+from clients_app.models import User
+
 # Words of django-allauth and Django that our catalogue says better than theirs.
 REWORDED = (
     gettext_noop("Authenticator code"),
@@ -24,20 +29,8 @@ REWORDED = (
     gettext_noop("Email address"),
     gettext_noop("This field is required."),
 )
-
-
-class LoginForm(AllauthLoginForm):  # type: ignore[misc]
-    """E-mail and password, named so that password managers know which is which."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        login = self.fields["login"]
-        login.widget.attrs["autocomplete"] = "username"
-        login.error_messages["required"] = _("Enter your email address")
-        login.error_messages["invalid"] = _(
-            "Enter an email address like name@example.com"
-        )
-        self.fields["password"].error_messages["required"] = _("Enter your password")
+PROOFS = ("password", "mfa")
+"""Ways to sign in after which nobody is asked at once for the same again."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -52,21 +45,54 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Return False: people come by an invitation, or by `add_member`."""
         return False
 
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Let nobody try a password who has failed too often, by address or by network.
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Return whose password this is, or None; every sign-in by password comes here.
 
-        Raises ImmediateHttpResponse with the 429; its Retry-After is `LOCKED_FOR`, in
-        seconds.
+        Raises ImmediateHttpResponse with a 429 when too many have failed.
         """
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
-            response = respond_429(request)
-            response.headers["Retry-After"] = str(LOCKED_FOR)
-            raise ImmediateHttpResponse(response) from None
+        address = str(credentials.get("email", ""))
+        attempt = try_password(request, address)
+        user: User | None = super().authenticate(request, **credentials)
+        if user:
+            attempt.succeeded()
+        elif attempt.is_alarming():
+            letters.after_answer(request, partial(letters.warn, address, "passwords"))
+        return user
 
-    def _get_login_attempts_cache_key(
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count nothing here: authenticate() has, without making threads wait."""
+
+    def _delete_login_attempts_cached_email(
         self, request: HttpRequest, **credentials: Any
-    ) -> str:
-        """Count per address alone: allauth adds the Host header, which a guesser chooses."""
-        return str(credentials.get("email", "")).strip().lower()
+    ) -> None:
+        """Allauth's word for a password that was chosen anew by mail."""
+        tries.forgive(request, str(credentials.get("email", "")))
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Ask nobody again who has only just signed in, with a password or a passkey.
+
+        Allauth counts what was confirmed later alone.
+        """
+        request = allauth_context.request
+        records = get_authentication_records(request, request.user)
+        proved = [each["at"] for each in records if each.get("method") in PROOFS]
+        if (
+            proved
+            and time.time() - proved[-1] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+        ):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def send_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any]
+    ) -> None:
+        """Send one of allauth's mails, unless letters.may_send() says no."""
+        if not letters.may_send(template_prefix, email):
+            return
+        request = allauth_context.request
+        words = {
+            "request": request,
+            "email": email,
+            "current_site": get_current_site(request),
+        }
+        letters.post(self.render_mail(template_prefix, email, words | context))

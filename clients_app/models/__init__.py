@@ -25,6 +25,7 @@ from clients_app.models.membership import RANK, Membership, Role
 from clients_app.models.organisation import ApprovalMode, Organisation
 from clients_app.models.rate_budget import RateBudget
 from clients_app.models.retention import CLEARED_KEY, CLEARED_NAME, Retention
+from clients_app.models.sign_in_place import SignInPlace
 from clients_app.models.signup_bucket import SignupBucket
 from clients_app.models.signup_mail import SignupMail
 from clients_app.models.signup_page import SignupLanguage, SignupPage
@@ -83,6 +84,7 @@ __all__ = [
     "RateBudget",
     "Retention",
     "Role",
+    "SignInPlace",
     "SignupBucket",
     "SignupLanguage",
     "SignupMail",

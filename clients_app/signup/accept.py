@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from clients_app import throttle
 from clients_app.heffl.contract import Answer, FieldKind
 from clients_app.intake import submissions
 from clients_app.models import (
@@ -94,14 +95,14 @@ def accept(
     mail too.
     """
     now = now or timezone.now()
-    network = robots.mark_of("network", organisation.pk, visit.network)
-    page = robots.mark_of("page", organisation.pk)
+    network = throttle.mark_of("network", organisation.pk, visit.network)
+    page = throttle.mark_of("page", organisation.pk)
     limits = ((network, robots.NETWORK), (page, robots.PAGE))
     if visit.kiosk:
         # A tablet shares the network of the desk: it is counted by itself.
-        tablet = robots.mark_of("kiosk", organisation.pk, visit.kiosk)
+        tablet = throttle.mark_of("kiosk", organisation.pk, visit.kiosk)
         limits = ((tablet, robots.KIOSK), (page, robots.PAGE))
-    if any(robots.is_full(*each, now) for each in limits):
+    if any(throttle.is_full(*each, now) for each in limits):
         raise TooMany
     receipt = secrets.token_hex(16)
     address = reply_address(organisation, answers)
@@ -109,7 +110,7 @@ def accept(
         with transaction.atomic():
             many = False
             for mark, limit in limits:
-                held = robots.take(mark, limit, now)
+                held = throttle.take(mark, limit, now)
                 if held is None:
                     raise TooMany
                 many = many or held > limit.odd

@@ -21,6 +21,7 @@ from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from clients_app import throttle
 from clients_app.models import SignupMail, SignupPage, Status, Submission
 from clients_app.signup import robots
 from clients_app.signup.accept import reply_address
@@ -66,7 +67,7 @@ def send_due(now: datetime | None = None) -> int:
 
 def tidy(now: datetime | None = None) -> int:
     """Forget what only limits need to know; return how many rows went."""
-    return robots.forget_empty(now or timezone.now())
+    return throttle.forget_empty(now or timezone.now())
 
 
 def _claim(row: SignupMail, now: datetime) -> bool:
@@ -119,8 +120,8 @@ def _tell(row: SignupMail, now: datetime) -> bool:
 
 def _has_room(address: str, now: datetime) -> bool:
     with transaction.atomic():
-        mark = robots.mark_of("address", address.casefold())
-        return robots.take(mark, robots.ADDRESS, now) is not None
+        mark = throttle.mark_of("address", throttle.mailbox_of(address))
+        return throttle.take(mark, robots.ADDRESS, now) is not None
 
 
 def _told(row: SignupMail, stage: Stage, event: str) -> None:

@@ -1,27 +1,26 @@
 """Keeping robots off the public form without cookies, puzzles or anybody else's service.
 
 A form token is signed, bound to one organisation and good for one signup. A proof of work
-is bound to the token. Buckets in the database count what a network and a page have sent:
-exactly, with any number of processes. No address of a visitor is stored.
+is bound to the token. Buckets (clients_app.throttle) count what a network and a page have
+sent.
 """
 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import altcha
 from django.core import signing
-from django.db import connection
 from django.utils.crypto import salted_hmac
 
-from clients_app.models import Organisation, SignupBucket, SignupPage
+from clients_app.models import Organisation, SignupPage
+from clients_app.throttle import Limit
 
 TOKEN_AGE = 4 * 3600.0
 """Seconds for which a form may stay open. What was typed is kept when it was longer."""
@@ -148,43 +147,6 @@ def has_links(texts: Iterable[object]) -> bool:
     return any(isinstance(text, str) and _LINK.search(text) for text in texts)
 
 
-def network_of(meta: Mapping[str, object], proxies: int) -> str:
-    """Return the network a request came from: an IPv4 address, an IPv6 /64, or "".
-
-    `meta` is request.META; `proxies` says how many proxies of our own stand in front:
-    what the visitor wrote into X-Forwarded-For before theirs is not believed.
-    """
-    address = str(meta.get("REMOTE_ADDR") or "")
-    if proxies:
-        listed = str(meta.get("HTTP_X_FORWARDED_FOR") or "").split(",")
-        passed = [each for each in listed if each.strip()]
-        if len(passed) >= proxies:
-            address = passed[-proxies]
-    try:
-        known = ipaddress.ip_address(address.strip())
-    except ValueError:
-        return ""
-    if isinstance(known, ipaddress.IPv4Address):
-        return str(known)
-    if known.ipv4_mapped:
-        return str(known.ipv4_mapped)
-    return str(ipaddress.ip_network((int(known) >> 64 << 64, 64)))
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A bucket of `most` that empties in `window` seconds; more than `odd` is unusual."""
-
-    window: float
-    odd: int
-    most: int
-
-    @property
-    def step(self) -> float:
-        """Return the seconds in which room for one more appears."""
-        return self.window / self.most
-
-
 NETWORK = Limit(window=600.0, odd=20, most=60)
 """Signups at one page from one network. An office, or a tablet at an event, is one."""
 KIOSK = Limit(window=600.0, odd=300, most=300)
@@ -193,45 +155,3 @@ PAGE = Limit(window=600.0, odd=300, most=3_000)
 """Signups at one page from everywhere."""
 ADDRESS = Limit(window=24 * 3600.0, odd=3, most=5)
 """Mails to one address, which may belong to somebody who never asked."""
-
-
-def mark_of(*parts: object) -> str:
-    """Return the name of a bucket: a keyed hash of whose it is, as 64 hex digits."""
-    text = "\x00".join(map(str, parts))
-    return salted_hmac("signup.bucket", text, algorithm="sha256").hexdigest()
-
-
-def is_full(mark: str, limit: Limit, now: datetime) -> bool:
-    """Say whether a bucket has no room. A look only: it takes no lock."""
-    full = now.timestamp() + limit.window - limit.step * 0.99
-    return SignupBucket.objects.filter(mark=mark, empty_at__gt=full).exists()
-
-
-_TAKE = """
-INSERT INTO clients_app_signupbucket AS bucket (mark, empty_at) VALUES (%s, %s)
-ON CONFLICT (mark) DO UPDATE SET empty_at = %s + CASE
-    WHEN bucket.empty_at > %s THEN bucket.empty_at ELSE %s END
-WHERE bucket.empty_at <= %s RETURNING empty_at
-"""
-
-
-def take(mark: str, limit: Limit, now: datetime) -> int | None:
-    """Put one more into a bucket; return how many it holds now, None if there was no room.
-
-    One statement decides, so that no two can share the last place. Call it in a
-    transaction: the row stays locked until that ends, and rolling back gives it back.
-    """
-    moment, step = now.timestamp(), limit.step
-    room = moment + limit.window - step * 0.99
-    given: list[str | float]
-    given = [mark, moment + step, step, moment, moment, room]
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, given)
-        row = cursor.fetchone()
-    return round((row[0] - moment) / step + 0.49) if row else None
-
-
-def forget_empty(now: datetime) -> int:
-    """Remove the buckets that hold nothing any more; return how many."""
-    empty = SignupBucket.objects.filter(empty_at__lt=now.timestamp() - 60)
-    return empty.delete()[0] if empty.exists() else 0

@@ -13,6 +13,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from clients_app.accounts import sessions
 from clients_app.models import (
     Membership,
     User,
@@ -51,7 +52,8 @@ def account_preferences(request: HttpRequest) -> HttpResponse:
 def account_stay(request: HttpRequest) -> HttpResponse:
     """Begin the time anew after which an unused sign-in runs out; answer its seconds."""
     request.session.modified = True
-    return JsonResponse({"seconds": request.session.get_expiry_age()})
+    unused = request.session.get_expiry_age()
+    return JsonResponse({"seconds": sessions.seconds_left(request, within=unused)})
 
 
 @require_POST

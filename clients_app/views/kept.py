@@ -21,6 +21,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clients_app.accounts import sessions
 from clients_app.crypto import KeyRing, SealError, Secret
 from clients_app.models import User
 
@@ -50,7 +51,10 @@ def seconds_left(request: HttpRequest) -> int | None:
     """Return in how many seconds this sign-in runs out; None when nothing tells."""
     found = Session.objects.filter(session_key=request.session.session_key)
     ends = found.values_list("expire_date", flat=True).first()
-    return int((ends - timezone.now()).total_seconds()) if ends else None
+    if not ends:
+        return None
+    unused = (ends - timezone.now()).total_seconds()
+    return sessions.seconds_left(request, within=unused)
 
 
 def kept_over_sign_in(

@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from clients_app import throttle
 from clients_app.models import (
     Organisation,
     SignupPage,
@@ -151,7 +152,7 @@ def _taken_in(
     receipts = reverse("signup-receipt", args=[visitor.organisation.slug, "x"])
     visit = accept.Visit(
         token=token,
-        network=robots.network_of(request.META, settings.TRUSTED_PROXY_COUNT),
+        network=throttle.network_of(request.META, settings.TRUSTED_PROXY_COUNT),
         proved=robots.is_proof(request.POST.get("altcha", ""), token),
         trapped=bool(request.POST.get(TRAP)),
         language=visitor.language,

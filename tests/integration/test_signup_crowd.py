@@ -9,6 +9,7 @@ import sys
 import pytest
 from django.utils import timezone
 
+from clients_app import throttle
 from clients_app.models import (
     ApprovalMode,
     HeldFor,
@@ -88,7 +89,7 @@ def test_twenty_posts_of_one_token_make_one_signup_and_see_one_receipt(crowded):
     row = Submission.objects.get()
     assert set(came_to) == {row.receipt}
     used = SignupBucket.objects.get(
-        mark=robots.mark_of("network", crowded.pk, "192.0.2.1")
+        mark=throttle.mark_of("network", crowded.pk, "192.0.2.1")
     )
     taken = (used.empty_at - now.timestamp()) / robots.NETWORK.step
     assert round(taken) == 1

@@ -10,6 +10,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from clients_app import throttle
 from clients_app.models import ApprovalMode, SignupMail, SignupPage, Status, Submission
 from clients_app.signup import mail as signup_mail
 from clients_app.signup import robots
@@ -292,9 +293,9 @@ def test_a_mail_in_which_workers_die_is_given_up(accept):
 def test_a_word_after_an_arrival_that_died_still_counts_against_the_address(accept):
     row = accept()
     now = timezone.now()
-    mark = robots.mark_of("address", ADDRESS)
+    mark = throttle.mark_of("address", ADDRESS)
     for _ in range(robots.ADDRESS.most):
-        robots.take(mark, robots.ADDRESS, now)
+        throttle.take(mark, robots.ADDRESS, now)
     SignupMail.objects.update(told="received", tries=0)
     become(row, Status.NEEDS_FIX, problem_field="phone", revision=2)
 

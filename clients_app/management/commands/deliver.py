@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from clients_app import privacy, tally, webhooks
+from clients_app.accounts import tries
 from clients_app.audit import chain
 from clients_app.delivery import drift
 from clients_app.delivery.engine import Engine, drain_once, seldom
@@ -40,6 +41,7 @@ CHORES = (
     seldom(60, digest.prepare),
     seldom(60, remote_fields.look_daily),
     seldom(600, mail.tidy),
+    seldom(600, tries.tidy),
     seldom(600, webhooks.prune),
     seldom(3600, drift.forget),
 )

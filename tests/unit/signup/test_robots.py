@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients_app.models import Organisation, SignupBucket, SignupPage
+from clients_app.models import Organisation, SignupPage
 from clients_app.signup import robots
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -115,50 +115,3 @@ def test_work_that_was_not_done_is_no_proof():
 )
 def test_links_are_found_in_words(text, found):
     assert robots.has_links([text]) is found
-
-
-@pytest.mark.parametrize(
-    ("remote", "passed", "proxies", "network"),
-    [
-        ("192.0.2.1", "", 0, "192.0.2.1"),
-        ("192.0.2.1", "203.0.113.9", 0, "192.0.2.1"),
-        ("127.0.0.1", "1.1.1.1, 203.0.113.9", 1, "203.0.113.9"),
-        ("127.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.1", 2, "203.0.113.9"),
-        ("127.0.0.1", "", 1, "127.0.0.1"),
-        ("127.0.0.1", "203.0.113.9", 2, "127.0.0.1"),
-        ("2001:db8:1:2:3:4:5:6", "", 0, "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::ffff", "", 0, "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.1", "", 0, "192.0.2.1"),
-        ("", "", 0, ""),
-        ("127.0.0.1", "nonsense", 1, ""),
-    ],
-)
-def test_a_network_is_an_address_or_a_64(remote, passed, proxies, network):
-    meta = {"REMOTE_ADDR": remote, "HTTP_X_FORWARDED_FOR": passed}
-
-    assert robots.network_of(meta, proxies) == network
-
-
-def test_a_bucket_fills_empties_and_is_forgotten(db):
-    limit = robots.Limit(window=600.0, odd=1, most=3)
-    later = NOW + timedelta(seconds=200)
-    ended = NOW + timedelta(seconds=900)
-
-    at_once = [robots.take("a", limit, NOW) for _ in range(4)]
-    one_more = [robots.take("a", limit, later) for _ in range(2)]
-
-    assert at_once == [1, 2, 3, None]
-    assert one_more == [3, None]
-    assert robots.is_full("a", limit, later)
-    assert not robots.is_full("a", limit, ended)
-    assert not robots.is_full("b", limit, NOW)
-    assert robots.forget_empty(later) == 0
-    assert robots.forget_empty(ended) == 1
-    assert not SignupBucket.objects.exists()
-
-
-def test_no_address_is_stored(db):
-    robots.take(robots.mark_of("network", 1, "192.0.2.1"), robots.NETWORK, NOW)
-
-    assert "192" not in SignupBucket.objects.get().mark[:3]
-    assert robots.mark_of("a", "b") != robots.mark_of("ab", "")
