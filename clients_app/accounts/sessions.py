@@ -37,18 +37,20 @@ def _longest(person: User) -> int:
 
 
 def seconds_left(request: HttpRequest, within: float) -> int:
-    """Return in how many seconds this sign-in ends for good, at most `within`.
+    """Return in how many seconds this sign-in ends for good, at most `within`."""
+    return int(_left(request, within))
 
-    The database is asked about the person only where the answer depends on their role.
-    """
+
+def _left(request: HttpRequest, within: float) -> float:
+    """Ask the database about the person only where the answer depends on their role."""
     person = request.user
     began = request.session.get(SIGNED_IN_AT)
     if not isinstance(person, User) or not isinstance(began, (int, float)):
-        return int(within)
+        return within
     used = time.time() - began
     if used + within > settings.SESSION_LONGEST_AGE_ADMIN:
         within = min(within, _longest(person) - used)
-    return int(within)
+    return within
 
 
 def end_if_over(request: HttpRequest) -> None:
@@ -62,5 +64,5 @@ def end_if_over(request: HttpRequest) -> None:
         return
     if SIGNED_IN_AT not in request.session:
         request.session[SIGNED_IN_AT] = time.time()
-    elif seconds_left(request, within=1) < 1:
+    elif _left(request, within=1) <= 0:
         logout(request)

@@ -11,6 +11,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, TOTP
 from django.core import mail
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from clients_app.models import AuditEvent, Submission, User
@@ -18,6 +19,7 @@ from tests.factories import SubmissionFactory
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @pytest.fixture
@@ -152,6 +154,66 @@ def test_a_password_everybody_uses_is_refused(person, signed_in):
 
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
+
+
+LEAKED = "Mailcreated5240"
+
+
+def change(person, client):
+    client.force_login(person, backend=BACKEND)
+    return client.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": LEAKED, "password2": LEAKED},
+    )
+
+
+def reset(person, client):
+    client.post("/accounts/password/reset/", {"email": person.email})
+    link = re.search(r"https?://[^/]+(/\S+)", mail.outbox[0].body)[1]
+    form = client.get(link, follow=True)
+    typed = {"password1": LEAKED, "password2": LEAKED}
+    return client.post(form.request["PATH_INFO"], typed)
+
+
+def join(person, client):
+    inviting = Client()
+    inviting.force_login(person, backend=BACKEND)
+    inviting.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    inviting.post(
+        "/o/al-noor/settings/members/",
+        {"email": "new@people.test", "role": "frontdesk", "language": "en"},
+    )
+    link = re.search(r"https?://[^/]+(/invitation/\S+)", mail.outbox[0].body)[1]
+    return client.post(link, {"name": "Nadia", "password": LEAKED})
+
+
+@pytest.mark.asvs("6.2.12")
+@pytest.mark.parametrize("way", [change, reset, join])
+def test_a_leaked_password_is_refused_wherever_one_is_chosen(person, client, way):
+    answer = way(person, client)
+
+    page = answer.content.decode()
+    assert "leaked from another site" in page
+    assert LEAKED not in page
+    person.refresh_from_db()
+    assert person.check_password(PASSWORD)
+    assert not User.objects.filter(email="new@people.test").exists()
+
+
+@pytest.mark.asvs("6.2.12")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("add_member", "al-noor", "new@people.test", "--role", "frontdesk"),
+        ("create_organisation", "New", "--slug", "new", "--owner", "new@people.test"),
+    ],
+)
+def test_a_leaked_password_is_refused_on_the_command_line(person, monkeypatch, command):
+    for name in ("PORTAL_MEMBER_PASSWORD", "PORTAL_OWNER_PASSWORD"):
+        monkeypatch.setenv(name, LEAKED)
+
+    with pytest.raises(CommandError, match="leaked from another site"):
+        call_command(*command)
 
 
 def test_a_password_reset_does_not_get_round_the_second_factor(person, client):
