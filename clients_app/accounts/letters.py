@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from smtplib import SMTPException
 
 from allauth.core import context
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.db import DatabaseError, transaction
@@ -114,37 +115,45 @@ def warn(address: str, guessed: str) -> None:
     """Tell the person, if anybody has this address, that somebody tries to be them.
 
     `guessed` says what is tried: "passwords", or "codes" by who has the password already.
+    In every language: who guesses chose the one of the page.
     """
     person = User.objects.filter(email=address.strip().lower(), is_active=True).first()
     if person is None:
         return
-    if guessed == "codes":
-        subject = _("Somebody has your password and tries your second factor")
-        lines = [
-            _(
-                "Somebody typed your right password for {site}, and then several wrong "
-                "codes of your second factor. They did not get in, and further tries "
-                "are slowed down."
-            ),
-            _(
-                "If that was not you, choose a new password now: on the sign-in page, "
-                'follow "Forgot your password?".'
-            ),
-        ]
-    else:
-        subject = _("Somebody tries your password")
-        lines = [
-            _(
-                "Somebody typed several wrong passwords for your address on {site}. "
-                "They did not get in, and further tries are slowed down."
-            ),
-            _(
-                "You can still sign in as always, from the browsers and networks you "
-                "have used before, or with a passkey. If it does not work, follow "
-                '"Forgot your password?" on the sign-in page.'
-            ),
-        ]
-    lines.append(_("If that was you, there is nothing to do."))
-    site = context.request.get_host()
-    body = "\n\n".join(line.replace("{site}", site) for line in lines)
-    post(EmailMessage(subject, body + "\n", to=[person.email]))
+    subjects, bodies = [], []
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            subject, lines = _codes() if guessed == "codes" else _passwords()
+            lines.append(_("If that was you, there is nothing to do."))
+        subjects.append(subject)
+        bodies.append("\n\n".join(lines))
+    body = "\n\n\n".join(bodies).replace("{site}", context.request.get_host())
+    post(EmailMessage(" · ".join(subjects), body + "\n", to=[person.email]))
+
+
+def _codes() -> tuple[str, list[str]]:
+    return _("Somebody has your password and tries your second factor"), [
+        _(
+            "Somebody typed your right password for {site}, and then several wrong "
+            "codes of your second factor. They did not get in, and further tries "
+            "are slowed down."
+        ),
+        _(
+            "If that was not you, choose a new password now: on the sign-in page, "
+            'follow "Forgot your password?".'
+        ),
+    ]
+
+
+def _passwords() -> tuple[str, list[str]]:
+    return _("Somebody tries your password"), [
+        _(
+            "Somebody typed several wrong passwords for your address on {site}. "
+            "They did not get in, and further tries are slowed down."
+        ),
+        _(
+            "You can still sign in as always, from the browsers and networks you "
+            "have used before, or with a passkey. If it does not work, follow "
+            '"Forgot your password?" on the sign-in page.'
+        ),
+    ]

@@ -266,6 +266,7 @@ def test_the_person_is_told_once_that_somebody_tries(clock):
     (told,) = mail.outbox
     assert told.to == [KNOWN]
     assert "wrong passwords" in told.body
+    assert "كلمات مرور" in told.body
     assert "testserver" in told.body
     clock(hours=25)
     guess(6)
