@@ -73,8 +73,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
         Allauth counts what was confirmed later alone.
         """
-        request = allauth_context.request
-        records = get_authentication_records(request, request.user)
+        request = self.request
+        records = get_authentication_records(request, request.user) if request else []
         proved = [each["at"] for each in records if each.get("method") in PROOFS]
         if (
             proved

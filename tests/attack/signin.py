@@ -37,7 +37,7 @@ class _From(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["source_address"] = (self._network, 0)
-        return super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return super().init_poolmanager(*args, **kwargs)
 
 
 @functools.cache

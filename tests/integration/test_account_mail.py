@@ -137,7 +137,7 @@ class SlowServer(EmailBackend):
     """A mail server that answers when it is let."""
 
     let = threading.Event()
-    got: list = []
+    got: list[object] = []
 
     def send_messages(self, messages):
         self.let.wait(PATIENCE)

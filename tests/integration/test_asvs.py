@@ -159,7 +159,7 @@ def test_a_password_everybody_uses_is_refused(person, signed_in):
 LEAKED = "Mailcreated5240"
 
 
-def change(person, client):
+def change(person, client, _signed_in):
     client.force_login(person, backend=BACKEND)
     return client.post(
         "/accounts/password/change/",
@@ -167,7 +167,7 @@ def change(person, client):
     )
 
 
-def reset(person, client):
+def reset(person, client, _signed_in):
     client.post("/accounts/password/reset/", {"email": person.email})
     link = re.search(r"https?://[^/]+(/\S+)", mail.outbox[0].body)[1]
     form = client.get(link, follow=True)
@@ -175,9 +175,8 @@ def reset(person, client):
     return client.post(form.request["PATH_INFO"], typed)
 
 
-def join(person, client):
-    inviting = Client()
-    inviting.force_login(person, backend=BACKEND)
+def join(person, client, signed_in):
+    inviting = signed_in(person)
     inviting.post("/accounts/reauthenticate/", {"password": PASSWORD})
     inviting.post(
         "/o/al-noor/settings/members/",
@@ -189,8 +188,10 @@ def join(person, client):
 
 @pytest.mark.asvs("6.2.12")
 @pytest.mark.parametrize("way", [change, reset, join])
-def test_a_leaked_password_is_refused_wherever_one_is_chosen(person, client, way):
-    answer = way(person, client)
+def test_a_leaked_password_is_refused_wherever_one_is_chosen(
+    person, client, signed_in, way
+):
+    answer = way(person, client, signed_in)
 
     page = answer.content.decode()
     assert "leaked from another site" in page

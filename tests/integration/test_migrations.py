@@ -103,7 +103,7 @@ def test_a_renamed_model_keeps_the_table_and_column_of_before():
 
 @pytest.mark.django_db
 def test_a_database_without_the_old_names_is_not_ready(client):
-    say_applied([])
+    MigrationRecorder.Migration.objects.filter(app="clients_app").delete()
 
     assert [("clients_app", name) for name in SQUASHED] == planned()[:2]
     answer = client.get("/readyz")
