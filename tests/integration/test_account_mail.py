@@ -7,8 +7,9 @@ from smtplib import SMTPException
 
 import pytest
 from django.core import mail
+from django.core.handlers.base import BaseHandler
 from django.core.mail.backends.smtp import EmailBackend
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from clients_app import throttle
 from clients_app.accounts import doors, letters
@@ -131,6 +132,20 @@ def test_the_mail_is_in_the_readers_language():
     browser.post(RESET, {"email": KNOWN})
 
     assert re.search(r"[\u0600-\u06ff]", mail.outbox[0].body)
+
+
+def test_the_mail_is_seen_to_when_the_answer_is_out():
+    handler = BaseHandler()
+    handler.load_middleware()
+    request = RequestFactory().post(RESET, {"email": KNOWN})
+    request._dont_enforce_csrf_checks = True
+
+    answer = handler.get_response(request)
+    before = len(mail.outbox)
+    answer.close()
+
+    assert answer.status_code == 302
+    assert (before, len(mail.outbox)) == (0, 1)
 
 
 class SlowServer(EmailBackend):

@@ -180,6 +180,21 @@ def test_a_browser_that_has_signed_in_is_throttled_by_its_own_tries():
     assert guess(6, browser=browser) == [200] * 5 + [429]
 
 
+def test_a_network_of_many_who_type_right_is_not_held_up(monkeypatch):
+    monkeypatch.setattr(tries, "NETWORK", tries.Limit(3600.0, odd=3, most=3))
+
+    assert all(is_in(sign_in(password=PASSWORD, network=OFFICE)) for _ in range(5))
+
+
+def test_a_spoilt_cookie_is_replaced_by_a_good_one():
+    browser = Client()
+    browser.cookies["device"] = "y" * 9000
+
+    sign_in(password=PASSWORD, browser=browser)
+
+    assert len(browser.cookies["device"].value) == 22
+
+
 @pytest.mark.parametrize("cookie", ["", "x" * 22, "made-up\x00", "y" * 9000])
 def test_a_made_up_cookie_is_a_strangers(cookie):
     browser = Client()
@@ -261,7 +276,7 @@ def test_a_new_password_lets_in_at_once_from_where_it_was_chosen(monkeypatch):
 def test_the_person_is_told_once_that_somebody_tries(clock):
     guess(9)
     clock(hours=2)
-    guess(3, network=HOME)
+    guess(6, network=HOME)
 
     (told,) = mail.outbox
     assert told.to == [KNOWN]
@@ -314,10 +329,15 @@ def test_a_passkey_is_asked_for_while_passwords_are_not_looked_at(monkeypatch):
 def test_who_is_signed_in_is_held_up_by_no_stranger(person, signed_in):
     browser = signed_in(person)
     guess(6, network="127.0.0.1")
+    new = "another horse battery"
 
-    answer = browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    confirmed = browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    changed = browser.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": new, "password2": new},
+    )
 
-    assert answer.status_code == 302
+    assert (confirmed.status_code, changed.status_code) == (302, 302)
 
 
 @pytest.mark.parametrize(
@@ -385,6 +405,16 @@ def test_confirming_with_a_code_is_throttled(codes, person, signed_in):
     told = [browser.post(path, {"code": "000000"}).status_code for _ in range(7)]
 
     assert told == [200] * 5 + [429] * 2
+
+
+def test_confirming_with_a_code_is_held_up_by_no_stranger(codes, person, signed_in):
+    browser = signed_in(person)
+    for _ in range(6):
+        second_step("000000", network="127.0.0.1")
+
+    confirmed = browser.post("/accounts/2fa/reauthenticate/", {"code": codes[0]})
+
+    assert confirmed.status_code == 302
 
 
 def test_what_says_nothing_any_more_is_forgotten():
