@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +20,6 @@ from django.utils import timezone
 
 from clients_app.crypto import KeyRing
 from clients_app.models import AuditEvent, AuditSeal
-from clients_app.models.audit_guard import trigger_names
 
 log = logging.getLogger("portal.audit")
 BATCH = 500
@@ -32,18 +30,23 @@ LATE = timedelta(minutes=10)
 """An event that old without a seal means that no worker runs, or that seals are gone."""
 LOCK_PATIENCE = "500ms"
 PURPOSE = "audit"
+MOST_NAMED = 20
+UNREADABLE = (ArithmeticError, AttributeError, DatabaseError, TypeError, ValueError)
+"""What reading a row raises whose columns hold what no column of that kind can."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What a look at the whole chain found; `broken` is "" when everything holds.
 
-    `events` and `seals` are how many hold; `head` is the last such seal as
-    POSITION:DIGEST (16 digits), "" without any. `unsealed` events wait for a seal, some
-    of them `late`.
+    `broken` names the first place that does not, `strays` what lies where no event can:
+    before the first one. `events` and `seals` are how many hold; `head` is the last such
+    seal as POSITION:DIGEST (16 digits), "" without any. `unsealed` events wait for a
+    seal, some of them `late`.
     """
 
     broken: str
+    strays: list[str]
     events: int
     seals: int
     head: str
@@ -149,19 +152,6 @@ def _settled() -> int:
     return newest or 0
 
 
-def missing_guards() -> list[str]:
-    """Return the names of the triggers that should guard the trail and are not there."""
-    query = (
-        "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'"
-        if connection.vendor == "postgresql"
-        else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        found = {row[0] for row in cursor.fetchall()}
-    return sorted(trigger_names(connection) - found)
-
-
 def verify(expect: str = "") -> Verdict:
     """Walk the chain from its beginning and compare every event with its digest.
 
@@ -188,6 +178,7 @@ def verify(expect: str = "") -> Verdict:
     old = rest.filter(at__lt=timezone.now() - LATE)
     return Verdict(
         broken=broken,
+        strays=_strays(),
         events=events,
         seals=position,
         head=f"{position}:{before[:16]}" if position else "",
@@ -196,8 +187,17 @@ def verify(expect: str = "") -> Verdict:
     )
 
 
+def _strays() -> list[str]:
+    """Name what has an id that is never given out; ids begin at 1."""
+    low = AuditEvent.objects.filter(id__lt=1).order_by("id")
+    ids = low.values_list("id", flat=True)[:MOST_NAMED]
+    return [f"event {event} was slipped in before the first" for event in ids]
+
+
 def _broken_seal(seal: AuditSeal, position: int, before: str) -> str:
-    if seal.position != position:
+    if seal.position < position:
+        return f"seal {seal.position} was slipped in"
+    if seal.position > position:
         return f"seal {position} is gone"
     if seal.digest != _link(before, position, seal.entries):
         return f"seal {position} was altered"
@@ -212,9 +212,12 @@ def _broken_seal(seal: AuditSeal, position: int, before: str) -> str:
 
 def _broken_event(seal: AuditSeal, after: int) -> str:
     """Compare the events of one seal; also find one that was slipped in between them."""
-    rows = AuditEvent.objects.filter(id__gt=after, id__lte=seal.last_event)
-    found = {row.pk: digest_of(row) for row in rows}
-    for event, digest in _entries(seal):
+    try:
+        entries = [(int(event), str(digest)) for event, digest in seal.entries]
+    except (TypeError, ValueError):
+        return f"seal {seal.position} was altered"
+    found = _digests(after, seal.last_event)
+    for event, digest in entries:
         if event not in found:
             return f"event {event} is gone (seal {seal.position})"
         if found.pop(event) != digest:
@@ -224,6 +227,16 @@ def _broken_event(seal: AuditSeal, after: int) -> str:
     return ""
 
 
-def _entries(seal: AuditSeal) -> Iterator[tuple[int, str]]:
-    for event, digest in seal.entries:
-        yield int(event), str(digest)
+def _digests(after: int, last: int) -> dict[int, str]:
+    """Return the digests of a range of events; "" for one that can no longer be read."""
+    rows = AuditEvent.objects.filter(id__gt=after, id__lte=last)
+    try:
+        return {row.pk: digest_of(row) for row in rows}
+    except UNREADABLE:
+        found = {}
+        for pk in list(rows.values_list("id", flat=True)):
+            try:
+                found[pk] = digest_of(AuditEvent.objects.get(pk=pk))
+            except UNREADABLE:
+                found[pk] = ""
+        return found

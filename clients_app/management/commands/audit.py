@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from clients_app.audit import chain
+from clients_app.audit import chain, guards
 
 _SEAL = re.compile(r"[0-9]{1,18}:[0-9a-f]{16,64}")
 
@@ -42,11 +42,10 @@ class Command(BaseCommand):
             f"{verdict.unsealed} wait for a seal. Head: {verdict.head or 'none'}."
         )
         problems = [verdict.broken] if verdict.broken else []
+        problems += verdict.strays
         if verdict.late:
             problems.append("events are unsealed for long: does the worker run?")
-        missing = chain.missing_guards()
-        if missing:
-            problems.append(f"the database lacks its guards: {', '.join(missing)}")
+        problems += guards.problems()
         for problem in problems:
             self.stderr.write(f"The audit trail does not hold: {problem}.")
         if problems:
