@@ -13,7 +13,11 @@ class ClientsAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and the listeners to sign-ins and to connections."""
-        from clients_app import checks, sqlite_turns  # noqa: F401 - registers on import
+        from clients_app import (  # noqa: F401 - checks registers on import
+            checks,
+            sqlite_file,
+            sqlite_turns,
+        )
         from clients_app.accounts import sessions, trail  # noqa: F401 - so do these
         from clients_app.models import search_index
 
@@ -21,4 +25,5 @@ class ClientsAppConfig(AppConfig):
             search_index.mend(using)
 
         connection_created.connect(sqlite_turns.take_turns)
+        connection_created.connect(sqlite_file.watch)
         post_migrate.connect(mend, sender=self, weak=False)

@@ -12,6 +12,19 @@ from django.db import connection
 FIXED_IN = (3, 51, 3)
 """The first SQLite that cannot corrupt a write-ahead log when it resets it."""
 
+# What is neither kept for the superuser nor in use by others; -1 limits nothing.
+_CONNECTIONS = """
+SELECT least(
+    current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true)::int, 0)
+        - (SELECT count(*) FROM pg_stat_activity
+           WHERE backend_type = 'client backend' AND usename <> current_user),
+    (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),
+    (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+)
+"""
+
 
 @register(Tags.database)
 def sqlite_is_sound(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -50,6 +63,29 @@ def postgresql_is_durable(databases: Any = None, **kwargs: Any) -> list[CheckMes
             f"PostgreSQL runs with {', '.join(sorted(off))} off: it may lose clients.",
             hint="Turn it on in postgresql.conf and restart the server.",
             id="portal.E001",
+        )
+    ]
+
+
+@register(Tags.database)
+def connections_suffice(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn when PostgreSQL allows fewer connections than there are threads."""
+    if connection.vendor != "postgresql" or not databases:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_CONNECTIONS)
+        allowed = int(cursor.fetchone()[0])
+    wanted = settings.DATABASE_CONNECTIONS
+    if allowed >= wanted:
+        return []
+    return [
+        checks.Warning(
+            f"PostgreSQL allows this role {allowed} connections; {wanted} may be in use "
+            "at once.",
+            hint="Raise max_connections, or the CONNECTION LIMIT of the role or the "
+            "database, or lower WEB_WORKERS and DELIVERY_THREADS. Until then pages wait "
+            "for one another, and may answer 503.",
+            id="portal.W003",
         )
     ]
 

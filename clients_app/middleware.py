@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.db.utils import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import resolve, reverse
 
+from clients_app import outage
 from clients_app.models import Membership
 from clients_app.request_id import request_id
 from clients_app.views import errors, strangers
@@ -36,6 +36,7 @@ POLICY = {
 }
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _QUIET = {"health-alive", "health-ready", "metrics"}
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def request_log(get_response: Handler) -> Handler:
@@ -107,25 +108,36 @@ def no_cookies(get_response: Handler) -> Handler:
     return middleware
 
 
-def plain_faults(get_response: Handler) -> Handler:
-    """Answer an unreachable database (503) or an oversized request (413) with a plain page.
+def probes(get_response: Handler) -> Handler:
+    """Answer monitoring at once, whatever it calls the host: no session, no person."""
 
-    A 503 says in Retry-After after how many seconds to ask again.
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in PROBES:
+            return get_response(request)
+        request.resolver_match = resolve(request.path_info)
+        answer: HttpResponseBase = request.resolver_match.func(request)
+        return answer
+
+    return middleware
+
+
+def plain_faults(get_response: Handler) -> Handler:
+    """Answer an oversized request (413) or a database that is away (503) plainly.
+
+    What a middleware or a template raises is answered by the pages in views.errors.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        return get_response(request)
+        response = get_response(request)
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            return errors.begun(request, response)
+        return response
 
     def process_exception(
         request: HttpRequest, exception: Exception
     ) -> HttpResponse | None:
-        if isinstance(exception, (OperationalError, InterfaceError)):
-            log.error(
-                "database unreachable", extra={"reason": type(exception).__name__}
-            )
-            response = errors.page(request, 503)
-            response.headers["Retry-After"] = "10"
-            return response
+        if away := outage.of(exception):
+            return errors.database_away(request, away)
         if isinstance(exception, errors.TOO_MUCH):
             return errors.page(request, 413)
         return None
@@ -150,9 +162,6 @@ def second_factor(get_response: Handler) -> Handler:
                 (
                     "/accounts/",
                     "/static/",
-                    "/healthz",
-                    "/readyz",
-                    "/metrics",
                     "/webhooks/",
                 )
             )

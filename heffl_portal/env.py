@@ -34,6 +34,8 @@ GONE_SOON = {
         "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
     ),
 }
+WEB_THREADS = 16
+"""Threads of each web process; a page that waits for its number holds one."""
 ROLES = frozenset({"owner", "admin", "reviewer", "frontdesk"})
 HINTS = {
     "SECRET_KEY": "a long random text; `make run` makes one in var/secret_key",
@@ -124,6 +126,7 @@ def _database(text: str) -> dict[str, Any]:
             ),
         }
     elif engine.endswith("postgresql"):
+        config["ENGINE"] = "heffl_portal.postgresql"
         config["CONN_HEALTH_CHECKS"] = True
         options = {**GONE_SOON, **config.setdefault("OPTIONS", {})}
         options["options"] = f"{options['options']} {os.environ.get('PGOPTIONS', '')}"

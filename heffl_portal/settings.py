@@ -36,6 +36,10 @@ DELIVERY_THREADS = _env.delivery_threads
 DELIVERY_TIMING: Any = (
     None  # clients_app.delivery.timing.Timing(): the durations in force
 )
+# All that may be in use at once: web threads, worker threads, and those that keep house.
+DATABASE_CONNECTIONS = (
+    env.read_web_server().workers * env.WEB_THREADS + _env.delivery_threads + 4
+)
 METRICS_TOKEN = _env.metrics_token
 TRUSTED_PROXY_COUNT = _env.trusted_proxy_count
 
@@ -61,6 +65,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "heffl_portal.compression.CompressMiddleware",
     "clients_app.middleware.security_headers",
+    "clients_app.middleware.probes",
     "clients_app.middleware.plain_faults",
     "clients_app.middleware.no_cookies",
     "django.contrib.sessions.middleware.SessionMiddleware",

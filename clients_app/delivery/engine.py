@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from clients_app import tally
+from clients_app import outage, tally
 from clients_app.delivery import (
     holds,
     outbox,
@@ -209,7 +209,7 @@ class Engine:
 
 
 def _database_fault(error: Exception) -> None:
-    log.warning("database fault", extra={"reason": type(error).__name__})
+    log.warning("database fault", extra=outage.told(error))
     close_old_connections()
     if not connection.in_atomic_block:
         connection.close()

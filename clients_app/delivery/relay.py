@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from clients_app import credentials
+from clients_app import credentials, outage
 from clients_app.delivery import outbox
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
 
@@ -68,13 +68,13 @@ def _send(taken: outbox.Claim, started: float) -> Outcome:
 def persistently(action: Callable[[], T]) -> T:
     """Run a transaction again while the database is locked or away, for some seconds.
 
-    Raises the last OperationalError; the sweeper then takes the row back as UNCERTAIN.
+    Raises the last error; the sweeper then takes the row back as UNCERTAIN.
     """
     for attempt in range(COMMIT_TRIES):
         try:
             return action()
-        except OperationalError:
-            if attempt == COMMIT_TRIES - 1:
+        except (DatabaseError, InterfaceError) as error:
+            if attempt == COMMIT_TRIES - 1 or not outage.of(error):
                 raise
             close_old_connections()
             time.sleep(min(0.05 * 4**attempt, 5.0))

@@ -76,13 +76,14 @@ def export_chunks(
 def csv_lines(
     organisation: Organisation, filters: Filters, sort: Sort = NEWEST_FIRST
 ) -> Iterator[bytes]:
-    """Yield the file in pieces, the header first."""
-    yield (BYTE_ORDER_MARK + _lines([COLUMNS])).encode()
+    """Yield the file in pieces. The first holds rows: it can fail before any byte left."""
+    head = BYTE_ORDER_MARK + _lines([COLUMNS])
     names: dict[int, str] = {}
     for chunk in export_chunks(organisation, filters, sort):
         _learn_names(names, {row[9] for row in chunk if row[9] is not None})
-        if chunk:
-            yield _lines([_cells(row, names) for row in chunk]).encode()
+        if head or chunk:
+            yield (head + _lines([_cells(row, names) for row in chunk])).encode()
+        head = ""
 
 
 def _lines(rows: list[Any]) -> str:
@@ -128,16 +129,20 @@ def audit_lines(organisation: Organisation, filters: AuditFilters) -> Iterator[b
 
     Each piece is a query of its own, as in export_chunks().
     """
-    yield (BYTE_ORDER_MARK + _lines([AUDIT_COLUMNS])).encode()
+    head = BYTE_ORDER_MARK + _lines([AUDIT_COLUMNS])
     names: dict[int, str] = {}
     cursor: Cursor | None = None
     while True:
         events = AuditEvent.objects.of(organisation.pk, filters, cursor)
         chunk = list(events[:AUDIT_CHUNK])
+        _learn_names(names, {event.actor_id for event in chunk if event.actor_id})
+        if head or chunk:
+            yield (
+                head + _lines([_audit_cells(each, names) for each in chunk])
+            ).encode()
         if not chunk:
             return
-        _learn_names(names, {event.actor_id for event in chunk if event.actor_id})
-        yield _lines([_audit_cells(event, names) for event in chunk]).encode()
+        head = ""
         cursor = Cursor.at(chunk[-1], LATEST_FIRST)
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
 from django.core.exceptions import (
     RequestDataTooBig,
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
 
+from clients_app import outage
 from clients_app.request_id import request_id
 from clients_app.views import strangers, submissions
 
+log = logging.getLogger("portal.web")
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
@@ -24,8 +33,71 @@ def page(request: HttpRequest, status: int, **context: object) -> HttpResponse:
     return render(request, f"{status}.html", context, status=status)
 
 
+def database_away(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """Answer 503 and say in Retry-After when to ask again; JSON to who asks for that.
+
+    The log says which error it was, once and without its text.
+    """
+    log.error("database away", extra={"route": _route(request), **outage.told(error)})
+    response: HttpResponse
+    # It may have been noticed before anything looked at the language.
+    with translation.override(translation.get_language_from_request(request)):
+        if "application/json" in request.headers.get("Accept", ""):
+            words = _("The portal cannot reach its database")
+            response = JsonResponse({"message": words}, status=503)
+        else:
+            response = page(request, 503)
+    response.headers["Retry-After"] = str(outage.RETRY_AFTER)
+    return _logged(response)
+
+
+def _route(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return match.view_name if match else ""
+
+
+def _logged(response: HttpResponse) -> HttpResponse:
+    """Keep Django from a line of its own: it holds the address, with its tokens."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+def begun(
+    request: HttpRequest, response: StreamingHttpResponse
+) -> StreamingHttpResponse | HttpResponse:
+    """Read the first piece of a streamed answer: until then it can become a 503.
+
+    A database that goes away later cuts the answer off, which the log says.
+    """
+    pieces = iter(response.streaming_content)
+    try:
+        first = next(pieces, b"")
+    except Exception as error:
+        if away := outage.of(error):
+            response.close()
+            return database_away(request, away)
+        raise
+    response.streaming_content = _watched(request, chain([first], pieces))
+    return response
+
+
+def _watched(request: HttpRequest, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except Exception as error:
+        if away := outage.of(error):
+            words = {"route": _route(request), **outage.told(away)}
+            log.error("database away, answer cut off", extra=words)
+        raise
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400, or 413 to what is too large (a middleware may have read it first)."""
+    """Answer 400, or 413 to what is too large (a middleware may have read it first).
+
+    A session that could not be stored comes here too, and is an outage.
+    """
+    if away := outage.of(exception):
+        return database_away(request, away)
     return page(request, 413 if isinstance(exception, TOO_MUCH) else 400)
 
 
@@ -49,5 +121,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 with the reference under which the log has the fault."""
-    return page(request, 500, reference=request_id.get())
+    """Answer 500 with the reference under which the log has the fault; 503 in an outage.
+
+    Whatever raised comes here, a middleware or a template as well as a view.
+    """
+    if away := outage.of(sys.exc_info()[1]):
+        return database_away(request, away)
+    log.error("fault", extra={"route": _route(request)}, exc_info=True)
+    return _logged(page(request, 500, reference=request_id.get()))

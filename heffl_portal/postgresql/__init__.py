@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, whose web threads share their connections."""
