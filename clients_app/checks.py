@@ -9,6 +9,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 from django.db import connection
 
+from clients_app import health
+
 FIXED_IN = (3, 51, 3)
 """The first SQLite that cannot corrupt a write-ahead log when it resets it."""
 
@@ -87,6 +89,23 @@ def connections_suffice(databases: Any = None, **kwargs: Any) -> list[CheckMessa
             "for one another, and may answer 503.",
             id="portal.W003",
         )
+    ]
+
+
+@register(Tags.database)
+def key_ring_clock_and_disk(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of what /readyz would say about key ring, clock and disk."""
+    if not databases:
+        return []
+    found = health.state()
+    return [
+        checks.Warning(
+            f"{part}: {found[part]}.",
+            hint="docs/operations.md, Watch, says what to do.",
+            id="portal.W004",
+        )
+        for part in ("keyring", "clock", "disk")
+        if found[part] != health.OK
     ]
 
 

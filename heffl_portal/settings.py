@@ -38,7 +38,7 @@ DELIVERY_TIMING: Any = (
 )
 # All that may be in use at once: web threads, worker threads, and those that keep house.
 DATABASE_CONNECTIONS = (
-    env.read_web_server().workers * env.WEB_THREADS + _env.delivery_threads + 4
+    env.read_web_server().workers * env.WEB_THREADS + _env.delivery_threads + 5
 )
 METRICS_TOKEN = _env.metrics_token
 TRUSTED_PROXY_COUNT = _env.trusted_proxy_count

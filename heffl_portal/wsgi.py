@@ -9,3 +9,7 @@ with explained():
     from django.core.wsgi import get_wsgi_application
 
     application = get_wsgi_application()
+
+    from clients_app import health
+
+    health.tell_at_start()

@@ -157,13 +157,16 @@ def _round(cookie: str) -> dict[str, dict[str, Any]]:
     )
     status = f"/o/{SLUG}/clients/00000000-0000-4000-8000-000000000000/status/"
     found[f"owner GET {status}"] = _ask(
-        status, cookie=cookie, HTTP_ACCEPT="application/json"
+        status, cookie=cookie, accept="application/json"
     )
     return found
 
 
 def _ask(
-    path: str, posted: dict[str, str] | None = None, cookie: str = "", **more: str
+    path: str,
+    posted: dict[str, str] | None = None,
+    cookie: str = "",
+    accept: str = "*/*",
 ) -> dict[str, Any]:
     from django.conf import settings
     from django.test import RequestFactory
@@ -174,11 +177,15 @@ def _ask(
     if posted is not None:
         posted = {**posted, "csrfmiddlewaretoken": token}
         cookie = f"{cookie}; {settings.CSRF_COOKIE_NAME}={token}"
-    factory = RequestFactory(HTTP_HOST="localhost", HTTP_COOKIE=cookie, **more)
-    request = factory.get(path) if posted is None else factory.post(path, posted)
+    factory = RequestFactory(HTTP_HOST="localhost", HTTP_COOKIE=cookie)
+    request = (
+        factory.get(path, headers={"Accept": accept})
+        if posted is None
+        else factory.post(path, posted)
+    )
     answer: dict[str, Any] = {}
 
-    def start(status: str, headers: list[tuple[str, str]]) -> None:
+    def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
         lowered = {name.lower(): value for name, value in headers}
         answer["status"] = int(status.split()[0])
         answer["retry"] = lowered.get("retry-after", "")

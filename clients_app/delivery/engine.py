@@ -24,6 +24,7 @@ from django_tasks_db.models import DBTaskResult
 
 from clients_app import outage, tally
 from clients_app.delivery import (
+    beats,
     holds,
     outbox,
     probes,
@@ -36,6 +37,7 @@ from clients_app.delivery import (
 from clients_app.delivery import timing as times
 from clients_app.models import (
     ApiCredential,
+    BeatRole,
     RateBudget,
     Status,
     Submission,
@@ -104,16 +106,22 @@ class Engine:
     """N worker threads, one of them for the front desk alone, and one for housekeeping.
 
     `chores` are what else is to be done every few seconds, each short, idempotent and safe
-    to be done by several processes; they have a thread of their own.
+    to be done by several processes; they have a thread of their own. `watch` is asked
+    with every sign of life.
     """
 
     def __init__(
-        self, threads: int, check_key: probes.CheckKey, chores: Sequence[Chore] = ()
+        self,
+        threads: int,
+        check_key: probes.CheckKey,
+        chores: Sequence[Chore] = (),
+        watch: Chore = lambda: None,
     ) -> None:
         self._stop = threading.Event()
         self._check_key = check_key
         self._waiting_keys = probes.WaitingKeys(check_key)
         self._chores = tuple(chores)
+        self._watch = watch
         self._workers: list[Worker] = []
         self._glance = Glance()
         self._name = secrets.token_hex(4)
@@ -121,6 +129,7 @@ class Engine:
             threading.Thread(target=self._keep_house, name="housekeeping", daemon=True),
             threading.Thread(target=self._look_up, name="looks", daemon=True),
             threading.Thread(target=self._do_chores, name="chores", daemon=True),
+            threading.Thread(target=self._beat, name="beat", daemon=True),
             self._worker_thread("desk", [wakeups.DESK_QUEUE], DESK_POLL),
         ]
         for number in range(1, max(2, threads)):
@@ -152,7 +161,7 @@ class Engine:
         """Run the engine's own Worker whenever there is work; survive what ends it."""
         while not self._stop.is_set():
             try:
-                if self._glance.sees(queues):
+                if beats.may_send() and self._glance.sees(queues):
                     worker = make_worker(f"{self._name}-{name}", queues)
                     self._workers.append(worker)
                     try:
@@ -174,7 +183,7 @@ class Engine:
         while not self._stop.is_set():
             try:
                 probes.probe_due(self._check_key)
-                if time.monotonic() >= next_sweep:
+                if time.monotonic() >= next_sweep and beats.may_send():
                     sweeper.sweep(timezone.now())
                     self._waiting_keys.ask()
                     next_sweep = time.monotonic() + times.timing().sweep
@@ -189,10 +198,25 @@ class Engine:
         """Look unclear clients up; a Heffl that hangs delays nothing else."""
         while not self._stop.is_set():
             try:
-                look_up_due()
+                if beats.may_send():
+                    look_up_due()
             except (DatabaseError, InterfaceError) as error:
                 _database_fault(error)
             self._stop.wait(min(LOOK_EVERY, times.timing().sweep))
+        connection.close()
+
+    def _beat(self) -> None:
+        """Say that this process lives and, now and then, what is amiss."""
+        pause = min(beats.EVERY, times.timing().sweep)
+        while not self._stop.is_set():
+            try:
+                beats.beat(self._name, BeatRole.WORKER)
+                self._watch()
+            except (DatabaseError, InterfaceError) as error:
+                _database_fault(error)
+            except Exception:
+                log.exception("beat fault", extra={"worker": "beat"})
+            self._stop.wait(pause)
         connection.close()
 
     def _do_chores(self) -> None:

@@ -8,6 +8,7 @@ filtered, ordered and paged), audit_guard.py (what keeps the audit trail from be
 from clients_app.models.api_credential import ApiCredential, KeySlot
 from clients_app.models.audit_event import AuditEvent
 from clients_app.models.audit_seal import AuditSeal
+from clients_app.models.beat import Beat, BeatRole
 from clients_app.models.client_key import ClientKey
 from clients_app.models.consent_text import ConsentText
 from clients_app.models.custom_field import CustomField, CustomFieldKind
@@ -58,6 +59,8 @@ __all__ = [
     "ApprovalMode",
     "AuditEvent",
     "AuditSeal",
+    "Beat",
+    "BeatRole",
     "ClientKey",
     "ClientTypeChoice",
     "ConsentText",

@@ -18,7 +18,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from clients_app import outage
+from clients_app import health, outage
 from clients_app.request_id import request_id
 from clients_app.views import strangers, submissions
 
@@ -38,6 +38,7 @@ def database_away(request: HttpRequest, error: BaseException) -> HttpResponse:
 
     The log says which error it was, once and without its text.
     """
+    health.forget()
     log.error("database away", extra={"route": _route(request), **outage.told(error)})
     response: HttpResponse
     # It may have been noticed before anything looked at the language.
@@ -69,7 +70,7 @@ def begun(
 
     A database that goes away later cuts the answer off, which the log says.
     """
-    pieces = iter(response.streaming_content)
+    pieces = iter(response)
     try:
         first = next(pieces, b"")
     except Exception as error:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
 from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from clients_app import tally
-from clients_app.delivery import rate_limit
+from clients_app import health, outage, tally
+from clients_app.delivery import beats, rate_limit
 from clients_app.models import (
     NEEDS_PERSON,
     WAITING,
@@ -32,6 +35,7 @@ from clients_app.models import (
     Submission,
 )
 
+log = logging.getLogger("portal.web")
 MOST_KEYS = 1_000
 COUNTERS = {
     "attempts": (
@@ -71,8 +75,16 @@ def metrics_text(request: HttpRequest) -> HttpResponse:
     """Answer loopback, or with METRICS_TOKEN set whoever bears it; 403 to others."""
     if not _may_read(request):
         raise PermissionDenied
-    lines = "\n".join(_lines(timezone.now())) + "\n"
-    return HttpResponse(lines, content_type="text/plain; version=0.0.4; charset=utf-8")
+    lines = [*_process_lines()]
+    try:
+        lines += _lines(timezone.now())
+    except (DatabaseError, InterfaceError) as error:
+        if not (away := outage.of(error)):
+            raise
+        # What this process knows by itself says so: portal_ready{part="database"} is 0.
+        log.error("database away", extra={"route": "metrics", **outage.told(away)})
+    body = "".join(f"{line}\n" for line in lines)
+    return HttpResponse(body, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _family(
@@ -82,12 +94,54 @@ def _family(
     yield f"# TYPE portal_{name} {kind}"
     for labels, value in samples:
         told = ",".join(f'{key}="{words}"' for key, words in labels.items())
-        yield (
-            f"portal_{name}{{{told}}} {value:g}" if told else f"portal_{name} {value:g}"
-        )
+        number = f"{value:.12g}"
+        yield f"portal_{name}{{{told}}} {number}" if told else f"portal_{name} {number}"
+
+
+def _process_lines() -> Iterator[str]:
+    yield from _family(
+        "build_info",
+        "gauge",
+        "The version that runs here.",
+        [({"version": settings.VERSION}, 1)],
+    )
+    yield from _family(
+        "ready",
+        "gauge",
+        "Whether each part that the portal needs is in order, as /readyz says in words.",
+        [
+            ({"part": part}, words == health.OK)
+            for part, words in health.state().items()
+        ],
+    )
+    yield from _family(
+        "disk_free_bytes",
+        "gauge",
+        "Room left where the portal writes.",
+        [({"of": name}, free) for name, free in health.free_bytes().items()],
+    )
 
 
 def _lines(now: datetime) -> Iterator[str]:
+    workers = beats.workers()
+    yield from _family(
+        "worker_last_seen_seconds",
+        "gauge",
+        "Since when no delivery worker was seen; infinite where there was none.",
+        [({}, math.inf if workers.unseen is None else round(workers.unseen, 1))],
+    )
+    yield from _family(
+        "clock_offset_seconds",
+        "gauge",
+        "By how much the database, or what was written last, is ahead of this clock.",
+        [({}, round(beats.clock_offset(), 3))],
+    )
+    yield from _family(
+        "worker_clock_offset_seconds",
+        "gauge",
+        "The same of the worker whose clock is off most.",
+        [({}, workers.clock_ahead)],
+    )
     yield from _family(
         "oldest_waiting_seconds",
         "gauge",

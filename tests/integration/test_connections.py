@@ -99,7 +99,7 @@ def test_too_few_connections_are_said(three):
     done = run(three, "manage.py", "check", "--database", "default")
 
     assert "portal.W003" in done.stderr
-    assert "allows this role 3 connections; 40 may be in use" in done.stderr
+    assert "allows this role 3 connections; 41 may be in use" in done.stderr
 
 
 def test_enough_connections_are_no_matter(settings):

@@ -14,13 +14,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import privacy, tally, webhooks
+from clients_app import health, privacy, tally, webhooks
 from clients_app.accounts import tries
 from clients_app.audit import chain
-from clients_app.delivery import drift
+from clients_app.delivery import beats, drift
 from clients_app.delivery.engine import Engine, drain_once, seldom
 from clients_app.imports import load
-from clients_app.models import ApiCredential
+from clients_app.models import ApiCredential, BeatRole
 from clients_app.notices import digest, incidents
 from clients_app.organisation import api_keys, remote_fields
 from clients_app.signup import mail
@@ -71,7 +71,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; a call under way is finished first.
 
-        Raises CommandError when tables are missing, SystemCheckError when the database
+        Raises CommandError when tables are missing or, with --once, when the clock is
+        wrong, SystemCheckError when the database
         may forget what it has acknowledged.
         """
         self.check(tags=[Tags.database], databases=["default"])
@@ -80,7 +81,13 @@ class Command(BaseCommand):
             raise CommandError(
                 "The database is not up to date. Run `python manage.py migrate` first."
             )
+        health.tell()
         if options["once"]:
+            if not beats.may_send():
+                raise CommandError(
+                    "This machine's clock is too far from the database's to send by it."
+                )
+            beats.beat("once", BeatRole.WORKER)
             drain_once(check_key)
             for chore in CHORES:
                 chore()
@@ -88,7 +95,8 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        engine = Engine(options["threads"], check_key, CHORES)
+        watch = seldom(60, health.tell)
+        engine = Engine(options["threads"], check_key, CHORES, watch)
         engine.start()
         log.info(
             "started",

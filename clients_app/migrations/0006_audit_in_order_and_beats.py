@@ -1,11 +1,11 @@
-"""The audit trail takes new rows at its end alone: guards against inserts among the old.
+"""The audit trail takes new rows at its end alone; processes have a table for their beats.
 
 The SQL stands here as it was, and is no longer changed; clients_app.models.audit_guard
 makes the same anew.
 """
 
 from django.apps.registry import Apps as StateApps
-from django.db import migrations
+from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 EVENTS, SEALS = "clients_app_auditevent", "clients_app_auditseal"
@@ -87,4 +87,20 @@ def take_away(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [("clients_app", "0002_search_and_triggers")]
-    operations = [migrations.RunPython(make, take_away)]
+    operations = [
+        migrations.RunPython(make, take_away),
+        migrations.CreateModel(
+            name="Beat",
+            fields=[
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("web", "Web"), ("worker", "Worker")], max_length=8
+                    ),
+                ),
+                ("seen_at", models.DateTimeField()),
+                ("clock_ahead", models.FloatField(default=0.0)),
+            ],
+        ),
+    ]
