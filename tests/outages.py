@@ -37,6 +37,23 @@ OWNERS = (
 )
 
 
+def migrated(database_url: str, **environment: str) -> str:
+    """Make the tables in a database, and return its address. Raises CalledProcessError."""
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "manage.py", "migrate", "-v0"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "heffl_portal.settings",
+            **environment,
+        },
+        check=True,
+        capture_output=True,
+    )
+    return database_url
+
+
 class Portal:
     """The process, asked line by line."""
 

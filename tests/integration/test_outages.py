@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from scripts import postgresql
-from tests.outages import ROOT, Portal, needs_database, statuses
+from tests.outages import Portal, migrated, needs_database, statuses
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 
-def migrated(url):
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "manage.py", "migrate", "-v0"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "DATABASE_URL": url,
-            "DJANGO_SETTINGS_MODULE": "heffl_portal.settings",
-        },
-        check=True,
-        capture_output=True,
-    )
-    return url
-
-
-def assert_away(answers, *codes, log=""):
+def assert_away(answers):
     assert 500 not in statuses(answers).values(), statuses(answers)
     for name, answer in answers.items():
         if needs_database(name):
