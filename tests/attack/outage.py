@@ -88,7 +88,7 @@ def _postgresql_away(portal: Portal, programs: Path) -> Finding:
     well = not {500, 503} & {answer["status"] for answer in back.values()}
     return Finding(
         attack="PostgreSQL stopped: pages asked by a stranger and a signed-in owner",
-        before="15 of 15 of the owner's pages 500",
+        before="5 of 18 are 503, 13 are 500",
         after=f"{right} of {len(wanting)} are 503, {broken} are 500, "
         + ("all are back with it" if well else "not all come back"),
         held=right == len(wanting) and not broken and well,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -146,7 +147,7 @@ def furnished(owner, organisation, settings):
         file_name="clients.csv",
         sha256="a" * 64,
         kind="csv",
-        content=b"name\r\nGulf Star\r\n",
+        content=zlib.compress(b"name\r\nGulf Star\r\n"),
         encoding="utf-8",
         delimiter=",",
         columns=["name"],
