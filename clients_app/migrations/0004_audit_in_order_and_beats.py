@@ -86,7 +86,7 @@ def take_away(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clients_app", "0002_search_and_triggers")]
+    dependencies = [("clients_app", "0003_sign_in_places")]
     operations = [
         migrations.RunPython(make, take_away),
         migrations.CreateModel(
