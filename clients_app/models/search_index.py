@@ -215,22 +215,30 @@ def install(editor: BaseDatabaseSchemaEditor) -> None:
 
 
 def mend(using: str) -> bool:
-    """Put the search index back if its triggers are gone. Returns whether they were.
+    """Put the search index back if it is not whole. Returns whether it was not.
 
     Runs after every `migrate`: SQLite rebuilds a table to change it, and its triggers go
-    without a word.
+    without a word; and what was there before the index is not in it. One that no migration
+    has made yet is left to that migration.
     """
     connection = connections[using]
     if connection.vendor != "sqlite":
         return False
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT name FROM sqlite_master WHERE tbl_name = %s"
-            " AND (type = 'table' OR name LIKE 'submission_search_%%')",
+            "SELECT name FROM sqlite_master WHERE name = 'submission_search'"
+            " OR tbl_name = %s AND name LIKE 'submission_search_%%'",
             [_TABLE],
         )
         found = {name for (name,) in cursor.fetchall()}
-    if _TABLE not in found or len(found) == 1 + len(TRIGGERS):
+        if "submission_search" not in found:
+            return False
+        cursor.execute(
+            f"SELECT (SELECT count(*) FROM {_TABLE}),"
+            " (SELECT count(*) FROM submission_search_docsize)"
+        )
+        rows, entries = cursor.fetchone()
+    if found >= set(TRIGGERS) and rows == entries:
         return False
     with connection.schema_editor() as editor:
         install(editor)
