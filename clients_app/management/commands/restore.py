@@ -39,7 +39,7 @@ class Command(BaseCommand):
         )
         if restored.migrated:
             self.stdout.write(
-                f"{restored.migrated} migrations brought them to this version."
+                f"Migrations applied to bring them to this version: {restored.migrated}."
             )
         for closed in restored.closed:
             self.stderr.write(closed)
