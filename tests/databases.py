@@ -50,6 +50,12 @@ class Place:
         self._drop(name)
         return urlunsplit(urlsplit(self._server)._replace(path=f"/{name}"))
 
+    def make(self, url: str) -> None:
+        """Make an empty database, where SQLite does not do that by itself."""
+        if self._server:
+            name = sql.Identifier(name_of(url))
+            self.on_server(sql.SQL("CREATE DATABASE {}").format(name))
+
     def copy(self, url: str, name: str) -> str:
         """Copy a database that nobody uses."""
         target = self.url(name)
@@ -108,9 +114,7 @@ def manage(
     )
 
 
-def build(
-    url: str, migration: str, environment: dict[str, str] | None = None
-) -> None:
+def build(url: str, migration: str, environment: dict[str, str] | None = None) -> None:
     """Make a database as it was at a migration, with clients in every status."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.old_schema", migration],
@@ -136,7 +140,9 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
 def tables(url: str) -> Rows:
     """Return all rows of all tables, sorted."""
     names = [name for (name,) in ask(url, TABLES[engine_of(url)])]
-    return {name: sorted(ask(url, f'SELECT * FROM "{name}"'), key=repr) for name in names}
+    return {
+        name: sorted(ask(url, f'SELECT * FROM "{name}"'), key=repr) for name in names
+    }
 
 
 def is_empty(url: str) -> bool:

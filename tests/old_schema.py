@@ -11,7 +11,15 @@ import sys
 import django
 from django.utils import timezone
 
-STATUSES = ("QUEUED", "SENDING", "UNCERTAIN", "PENDING", "NEEDS_FIX", "CREATED", "REVIEW")
+STATUSES = (
+    "QUEUED",
+    "SENDING",
+    "UNCERTAIN",
+    "PENDING",
+    "NEEDS_FIX",
+    "CREATED",
+    "REVIEW",
+)
 OPEN = 3
 SLUG = "old-times"
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.db import connection
-from psycopg import sql
 
 from tests import old_schema
 from tests.databases import (
@@ -28,7 +27,6 @@ from tests.databases import (
     build,
     is_empty,
     manage,
-    name_of,
     path_of,
     tables,
 )
@@ -56,7 +54,7 @@ def place(tmp_path_factory, django_db_setup):
 def source(place):
     """A database of this version with clients in every status. Not to be changed."""
     url = place.url("source")
-    made(place, url)
+    place.make(url)
     build(url, LATEST)
     return url
 
@@ -65,7 +63,7 @@ def source(place):
 def first(place):
     """A database as the first migration made it. Not to be changed."""
     url = place.url("first")
-    made(place, url)
+    place.make(url)
     build(url, MIGRATIONS[0])
     return url
 
@@ -74,13 +72,6 @@ def first(place):
 def good(source, tmp_path_factory):
     """A backup of that."""
     return backed_up(source, tmp_path_factory.mktemp("good"))
-
-
-def made(place, url):
-    if connection.vendor != "sqlite":
-        place.on_server(
-            sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name_of(url)))
-        )
 
 
 def backed_up(url, folder, *options):
@@ -145,7 +136,7 @@ def test_a_backup_of_an_earlier_version_is_brought_to_this_one(
     place, source, tmp_path, migration
 ):
     earlier, target = place.url("earlier"), place.url("later")
-    made(place, earlier)
+    place.make(earlier)
     build(earlier, migration)
     copy = backed_up(earlier, tmp_path)
 
@@ -196,7 +187,7 @@ def test_a_newer_database_is_not_restored_over(place, source, first, tmp_path):
 )
 def test_somebody_elses_database_is_not_restored_into(place, good, thing):
     target = place.url("other")
-    made(place, target)
+    place.make(target)
     ask(target, thing)
 
     assert refused(manage("restore", good, url=target), "is not empty")
@@ -205,7 +196,7 @@ def test_somebody_elses_database_is_not_restored_into(place, good, thing):
 
 def test_an_empty_database_is_filled(place, good):
     target = place.url("empty")
-    made(place, target)
+    place.make(target)
     if connection.vendor == "sqlite":
         ask(target, "PRAGMA journal_mode=WAL")  # as a command leaves it that found none
 
@@ -276,9 +267,7 @@ def test_a_backup_of_a_newer_version_is_told_with_what_is_unknown(
     assert is_empty(target)
 
 
-def test_a_migration_that_fails_leaves_the_database_empty(
-    place, first, tmp_path
-):
+def test_a_migration_that_fails_leaves_the_database_empty(place, first, tmp_path):
     earlier, target = place.copy(first, "earlier"), place.url("target")
     ask(earlier, "CREATE TABLE portal_cache (id integer)")  # in the way of the second
     copy = backed_up(earlier, tmp_path)
@@ -315,7 +304,7 @@ def test_to_keep_none_is_refused(source, good, tmp_path, keep):
 
 def test_a_database_without_tables_is_not_backed_up(place, tmp_path):
     target = place.url("bare")
-    made(place, target)
+    place.make(target)
 
     assert refused(manage("backup", tmp_path / "b", url=target), "nothing to back up")
     assert list((tmp_path / "b").iterdir()) == []
@@ -325,7 +314,7 @@ def test_a_database_without_tables_is_not_backed_up(place, tmp_path):
 
 def test_somebody_elses_database_is_not_backed_up(place, tmp_path):
     target = place.url("other")
-    made(place, target)
+    place.make(target)
     ask(target, "CREATE TABLE other (id integer)")
 
     assert refused(manage("backup", tmp_path / "b", url=target), "nothing to back up")
@@ -377,7 +366,11 @@ def stalled(url, tmp_path, command, when, *arguments):
     process = subprocess.Popen(
         [sys.executable, "manage.py", command, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, "PATH": f"{tools}:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "DATABASE_URL": url,
+            "PATH": f"{tools}:{os.environ['PATH']}",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -430,7 +423,7 @@ def test_a_restore_that_is_killed_leaves_the_database_empty(
     place, good, tmp_path, number
 ):
     target = place.url("killed")
-    made(place, target)
+    place.make(target)
     with stalled(target, tmp_path, "restore", "post-data", good) as (process, said):
         if connection.vendor == "sqlite":
             assert wait_until(lambda: partials(place.folder), every=0.001)
@@ -450,22 +443,17 @@ def test_a_restore_that_is_killed_leaves_the_database_empty(
 
 
 def write_pairs(url, stop, written):
-    """Add an organisation and an event about it, in one transaction, again and again."""
-    vendor = connection.vendor
-    server = (
-        sqlite3.connect(path_of(url), timeout=60)
-        if vendor == "sqlite"
-        else psycopg.connect(url)
-    )
+    """Add a row to both of two tables, in one transaction, again and again."""
+    pairs = [f"INSERT INTO pair_{each} VALUES (1)" for each in "ab"]
+    if connection.vendor == "sqlite":
+        server = sqlite3.connect(path_of(url), timeout=60, isolation_level=None)
+    else:
+        server = psycopg.connect(url, autocommit=True)
     with closing(server):
         while not stop.is_set():
-            number = len(written)
-            with server:
-                for table in ("pair_a", "pair_b"):
-                    server.execute(f"INSERT INTO {table} VALUES ({number})")
-            written.append(number)
-            if vendor != "sqlite":
-                server = psycopg.connect(url)
+            for statement in ("BEGIN", *pairs, "COMMIT"):
+                server.execute(statement)
+            written.append(1)
 
 
 def test_a_backup_while_the_portal_writes_is_of_one_moment(place, source, tmp_path):

@@ -134,6 +134,13 @@ def die_after_mail():
     EmailMessage.send = send_and_die
 
 
+def no_hold():
+    """Restore a backup and go on as if nothing had been sent since."""
+    from clients_app.backup import restoring
+
+    restoring.after.begin = lambda: 0
+
+
 SABOTAGES = {
     "resend_lost": resend_lost,
     "forget_lost": forget_lost,
@@ -142,4 +149,5 @@ SABOTAGES = {
     "take_taken": take_taken,
     "thank_unsaved": thank_unsaved,
     "die_after_mail": die_after_mail,
+    "no_hold": no_hold,
 }

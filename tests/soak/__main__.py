@@ -45,7 +45,7 @@ SUITES: dict[str, tuple[tuple[str, ...], int]] = {
     "power": (("sqlite",), 180),
     "storm": (BOTH, 2700),
     "load": (BOTH, 600),
-    "restore": (BOTH, 120),
+    "restore": (BOTH, 900),
     "model": (BOTH, 600),
     "hosts": (("postgresql",), 300),
 }

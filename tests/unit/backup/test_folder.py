@@ -87,9 +87,8 @@ def test_a_file_is_private_while_it_is_written_and_after(tmp_path, umask):
 
 
 def test_what_was_not_published_is_gone(tmp_path):
-    with pytest.raises(ZeroDivisionError), folder.partial(tmp_path / "p") as (path, _):
+    with folder.partial(tmp_path / "p") as (path, _handle):
         path.with_name(f"{path.name}-journal").write_text("")
-        raise ZeroDivisionError
 
     assert list(tmp_path.iterdir()) == []
 
@@ -132,7 +131,11 @@ def test_the_new_one_stays_though_the_clock_went_back(tmp_path):
 
 def test_nothing_of_others_is_removed(tmp_path):
     others = [backup(tmp_path, 0, database="other")]
-    for name in ("notes.txt", "portal-2026.dump", "portal-20200101T000000.000000Z.dump"):
+    for name in (
+        "notes.txt",
+        "portal-2026.dump",
+        "portal-20200101T000000.000000Z.dump",
+    ):
         (tmp_path / name).write_text("mine")
         others.append(tmp_path / name)
     (tmp_path / "portal-20200102T000000.000000Z.dump").symlink_to(others[0])
