@@ -71,7 +71,8 @@ def _database_paragraph(error: Exception) -> str | None:
     if "not a database" in lowered or "malformed" in lowered:
         return (
             f"The database file is damaged or is no database: {where}. "
-            "Restore the last backup, then run `python manage.py after_restore`."
+            "Restore the last backup (docs/operations.md, Restore): move the file away, then "
+            "run `python manage.py restore FILE`."
         )
     if "database is locked" in lowered:
         return f"The database stayed locked by another process: {where}. Try again."

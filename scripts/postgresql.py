@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -204,7 +204,9 @@ def _choose(stack: contextlib.ExitStack) -> tuple[str | None, str]:
 
 def with_database(url: str, name: str) -> str:
     """Return the address of another database on the server that a URL leads to."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+    parts = urlsplit(url)  # which, put together again, loses the // of a local socket
+    options = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}/{name}{options}"
 
 
 def drop(url: str, name: str) -> None:

@@ -12,16 +12,21 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 from psycopg import sql
 
-from clients_app.backup.schema import TABLES
+from scripts import postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "clients_app" / "migrations"
 MIGRATIONS = sorted(path.stem for path in FOLDER.glob("[0-9]*.py"))
+NAMES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE"
+    " 'sqlite_%' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+}
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -48,7 +53,7 @@ class Place:
         name = f"portal_{os.getpid()}_{name}"
         self._made.append(name)
         self._drop(name)
-        return urlunsplit(urlsplit(self._server)._replace(path=f"/{name}"))
+        return postgresql.with_database(self._server, name)
 
     def make(self, url: str) -> None:
         """Make an empty database, where SQLite does not do that by itself."""
@@ -139,7 +144,7 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
 
 def tables(url: str) -> Rows:
     """Return all rows of all tables, sorted."""
-    names = [name for (name,) in ask(url, TABLES[engine_of(url)])]
+    names = [name for (name,) in ask(url, NAMES[engine_of(url)])]
     return {
         name: sorted(ask(url, f'SELECT * FROM "{name}"'), key=repr) for name in names
     }
