@@ -25,6 +25,7 @@ from clients_app.models import (
     ConsentText,
     DeliveryAttempt,
     FileImport,
+    FileReading,
     ImportedRow,
     ImportState,
     Look,
@@ -148,9 +149,11 @@ def _clear(rows: Sequence[Submission]) -> None:
         about = {f"{relation.field.name}__in": ids}
         table._default_manager.filter(**about).delete()
     # A file that one of them came from holds them, too; settled files are not needed.
-    FileImport.objects.filter(
+    settled = FileImport.objects.filter(
         rows__submission__in=ids, state__in=(ImportState.STORED, ImportState.CANCELLED)
-    ).update(content=None)
+    )
+    FileReading.objects.filter(file_import__in=settled).delete()
+    settled.update(content=None)
 
 
 def purge(

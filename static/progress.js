@@ -1,16 +1,23 @@
 // Keeps the progress of an import fresh: asks for the page again every few seconds while the
-// import is at work, and takes over what changed unless somebody's focus is in it.
+// worker is at it, and takes over what changed unless somebody's focus is in it. When another
+// page has come in its place, that one is loaded.
 (() => {
   const parts = (root) => [...root.querySelectorAll("[data-live]")];
   const state = (root) => root.querySelector("[data-state]").textContent;
+  const busy = (root, now) => {
+    const main = root.querySelector("main");
+    if (now !== undefined) main.toggleAttribute("aria-busy", now) && main.setAttribute("aria-busy", "true");
+    return main.hasAttribute("aria-busy");
+  };
   const renew = async () => {
     const answer = await fetch(location.href, { signal: AbortSignal.timeout(20000) });
     if (!answer.ok || answer.redirected) throw 0;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const words = state(next);
-    if (words !== state(document)) document.querySelector("#live").textContent = words;
     const found = parts(next);
     if (!found.length) return location.reload();
+    const words = state(next);
+    if (words !== state(document)) document.querySelector("#live").textContent = words;
+    busy(document, busy(next));
     parts(document).forEach((part, at) => {
       if (!part.contains(document.activeElement)) part.replaceWith(found[at]);
     });

@@ -1,6 +1,8 @@
-"""A file that was uploaded and is not loaded yet: kept, read again, its columns chosen.
+"""A file that was uploaded and is not loaded yet: kept, read once, its columns chosen.
 
-The file is stored as it came (a workbook as its table), packed, in the row of its import.
+The file is stored as it came, packed, in the row of its import, and once it is read the
+table beside it: no later step reads the file again. A small file is read while the person
+waits; a large one is left to the worker (reading.py).
 """
 
 from __future__ import annotations
@@ -11,15 +13,36 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from clients_app.heffl.contract import ClientType
-from clients_app.imports import sheets
+from clients_app.imports import kept, sheets
 from clients_app.imports.columns import guess_columns, targets
-from clients_app.imports.sheets import SheetError, Table
-from clients_app.models import FileImport, ImportState, Organisation, User
+from clients_app.imports.kept import KeptTable
+from clients_app.imports.table import Meter, OutOfTime, SheetError, Table, TableRow
+from clients_app.models import (
+    FileImport,
+    FileReading,
+    ImportState,
+    Organisation,
+    Step,
+    User,
+)
 from clients_app.questions import custom_fields
+
+QUICK_ROWS = 2_000
+QUICK_CHARACTERS = 1_000_000
+"""A table up to this is checked while somebody waits."""
+QUICK_SECONDS = 1.0
+"""Of the processor, for one reading while somebody waits; then the worker does it."""
+TOLD_BY_TABLE = ("total", "columns", "default_type")
+"""The columns of a draft that reading its file sets."""
 
 
 class WrongState(Exception):
@@ -29,37 +52,53 @@ class WrongState(Exception):
 def upload(
     organisation: Organisation, file_name: str, data: bytes, *, user: User | None
 ) -> FileImport:
-    """Keep an uploaded file as a draft, with a first guess of its columns.
+    """Keep an uploaded file as a draft: read, or, when it is large, to be read.
 
     `file_name` is for people only: what the file is shows from `data`, all its bytes.
     Raises SheetError, and keeps nothing then.
     """
-    kind = sheets.kind_of(data)
     draft = FileImport(
         organisation=organisation,
         created_by=user,
         file_name=re.sub(r"[^\w .()-]", "_", file_name)[-120:] or "clients",
         sha256=hashlib.sha256(data).hexdigest(),
-        kind=kind,
+        kind=sheets.kind_of(data),
     )
-    if kind == "xlsx":
-        table = sheets.read_xlsx(data)
-        packed = [table.headers, table.rows, table.empty_rows]
-        odd = [[line, list(cells.items())] for line, cells in table.odd.items()]
-        data = json.dumps([*packed, odd]).encode()
-    else:
+    if draft.kind == "csv":
         draft.encoding = sheets.guess_encoding(data)
         draft.delimiter = sheets.guess_delimiter(sheets.decoded(data, draft.encoding))
-        table = sheets.read_csv(data, draft.encoding, draft.delimiter)
+    reading = FileReading(file_import=draft, language=get_language() or "en")
+    table = None
+    if sheets.is_quick(data, draft.kind):
+        with suppress(OutOfTime):
+            table = _read(draft, data, Meter(seconds=QUICK_SECONDS))
+    if table is None:
+        reading.large, reading.awaits = True, Step.READ
+    else:
+        _take_in(draft, reading, table)
     draft.content = zlib.compress(data, 3)
-    draft.total = len(table.rows)
-    _guess(draft, table)
-    draft.save()
+    with transaction.atomic():
+        draft.save()
+        reading.save()
     return draft
 
 
-def _guess(draft: FileImport, table: Table) -> None:
-    """Set, unsaved, what the columns are and what a row without a type is."""
+def _read(draft: FileImport, data: bytes, meter: Meter) -> Table:
+    if draft.kind == "xlsx":
+        return sheets.read_xlsx(data, meter)
+    return sheets.read_csv(data, draft.encoding, draft.delimiter, meter)
+
+
+def _take_in(draft: FileImport, reading: FileReading, table: Table) -> None:
+    """Set, unsaved, what a table that was read comes to, and guess its columns."""
+    reading.headers = table.headers
+    reading.empty_rows = table.empty_rows
+    reading.table = kept.pack(table.rows)
+    reading.checked = None
+    reading.large = reading.large or (
+        len(table.rows) > QUICK_ROWS or table.characters > QUICK_CHARACTERS
+    )
+    draft.total = len(table.rows)
     extra = custom_fields.specs_for(draft.organisation)
     draft.columns = guess_columns(table.headers, extra)
     found = set(draft.columns)
@@ -67,40 +106,113 @@ def _guess(draft: FileImport, table: Table) -> None:
     draft.default_type = ClientType.CONTACT if person else ClientType.COMPANY
 
 
-def table_of(draft: FileImport) -> Table:
-    """Return an import's file as a table. Raises SheetError, also when it is kept no more."""
-    if draft.content is None:
+def reading_of(file_import: FileImport) -> FileReading:
+    """Return what became of reading a file. Raises SheetError when it is kept no more."""
+    found = FileReading.objects.filter(pk=file_import.pk).defer("table").first()
+    if found is None:
+        found = _reading_of_before(file_import)
+    found.file_import = file_import
+    return found
+
+
+def _reading_of_before(file_import: FileImport) -> FileReading:
+    """Read a file of the time when only the file was kept, or a workbook as one text."""
+    data = _file_of(file_import)
+    reading = FileReading(file_import=file_import)
+    if file_import.kind == "xlsx":
+        headers, rows, empty_rows, odd = json.loads(data)
+        told = {line: dict(cells) for line, cells in odd}
+        found = [TableRow(line, cells, told.get(line, {})) for line, cells in rows]
+        table = Table(headers, found, empty_rows)
+    else:
+        table = _read(file_import, data, Meter())
+    reading.headers, reading.empty_rows = table.headers, table.empty_rows
+    reading.table = kept.pack(table.rows)
+    reading.large = len(table.rows) > QUICK_ROWS
+    FileReading.objects.bulk_create([reading], ignore_conflicts=True)
+    return reading
+
+
+def _file_of(file_import: FileImport) -> bytes:
+    if file_import.content is None:
         raise SheetError(_("The file is no longer kept. Choose it again."))
-    data = zlib.decompress(bytes(draft.content))
-    if draft.kind != "xlsx":
-        return sheets.read_csv(data, draft.encoding, draft.delimiter)
-    headers, rows, empty_rows, odd = json.loads(data)
-    return Table(
-        headers,
-        [(line, cells) for line, cells in rows],
-        {line: dict(cells) for line, cells in odd},
-        empty_rows,
+    return zlib.decompress(bytes(file_import.content))
+
+
+def table_of(file_import: FileImport) -> KeptTable:
+    """Return an import's file as the table it was read as. Raises SheetError."""
+    reading = reading_of(file_import)
+    if reading.table is None:
+        raise SheetError(_("The file is not read yet."))
+    packed = bytes(reading.table)
+    return KeptTable(reading.headers, file_import.total, reading.empty_rows, packed)
+
+
+_FRESH: dict[str, Any] = {
+    "awaits": Step.NONE,
+    "checked": None,
+    "tries": 0,
+    "taken_by": "",
+    "taken_until": None,
+    "percent": 0,
+    "problem": "",
+}
+
+
+def ask(draft: FileImport, step: Step) -> None:
+    """Have the worker take a step with a draft, anew. Raises WrongState once it has started."""
+    fresh = {**_FRESH, "awaits": step, "language": get_language() or "en"}
+    if step == Step.READ:
+        fresh |= {"table": None, "headers": []}
+    with transaction.atomic():
+        hold(draft)
+        readings = FileReading.objects.filter(pk=draft.pk)
+        readings.update(asked_at=timezone.now(), **fresh)
+
+
+def hold(draft: FileImport) -> None:
+    """Keep a draft as it is for the rest of the transaction. Raises WrongState."""
+    rows = FileImport.objects.select_for_update().filter(
+        pk=draft.pk, state=ImportState.DRAFT
     )
+    if not rows.values_list("pk").first():
+        raise WrongState
 
 
-def read_again(draft: FileImport, encoding: str, delimiter: str) -> Table:
-    """Read a CSV draft in another way and guess its columns anew.
+def read(reading: FileReading, meter: Meter) -> None:
+    """Read a file; set, unsaved, in the reading and its draft what it comes to.
+
+    Raises SheetError.
+    """
+    draft = reading.file_import
+    _take_in(draft, reading, _read(draft, _file_of(draft), meter))
+
+
+def read_again(draft: FileImport, encoding: str, delimiter: str) -> None:
+    """Read a CSV draft in another way, or have the worker do so, and guess its columns anew.
 
     What is none of ENCODINGS or DELIMITERS changes nothing. Raises SheetError, and
-    stores nothing then.
+    stores nothing then, or WrongState.
     """
     before = draft.encoding, draft.delimiter
     draft.encoding = encoding if encoding in sheets.ENCODINGS else draft.encoding
     draft.delimiter = delimiter if delimiter in sheets.DELIMITERS else draft.delimiter
+    reading = reading_of(draft)
     try:
-        table = table_of(draft)
+        sheets.decoded(_file_of(draft), draft.encoding)
+        if not reading.large:
+            read(reading, Meter())
     except SheetError:
         draft.encoding, draft.delimiter = before
         raise
-    draft.total = len(table.rows)
-    _guess(draft, table)
-    draft.save()
-    return table
+    if reading.large:
+        draft.save(update_fields=["encoding", "delimiter"])
+        ask(draft, Step.READ)
+    else:
+        with transaction.atomic():
+            hold(draft)
+            draft.save(update_fields=["encoding", "delimiter", *TOLD_BY_TABLE])
+            reading.save()
 
 
 def choose_columns(
@@ -109,6 +221,7 @@ def choose_columns(
     """Store what each column is: a name out of targets(), or "" for what is not loaded.
 
     Returns what is wrong with the choice, in words for people, storing nothing then.
+    Raises WrongState once it has started.
     """
     extra = custom_fields.specs_for(draft.organisation)
     labels = dict(targets(extra))
@@ -126,7 +239,10 @@ def choose_columns(
         draft.columns = chosen
         if default_type in ("company", "contact"):
             draft.default_type = default_type
-        draft.save(update_fields=["columns", "default_type"])
+        with transaction.atomic():
+            hold(draft)
+            draft.save(update_fields=["columns", "default_type"])
+            FileReading.objects.filter(pk=draft.pk).update(**_FRESH)
     return wrong
 
 

@@ -18,13 +18,14 @@ from django.utils.translation import gettext as _
 
 from clients_app import audit
 from clients_app.delivery.wakeups import wake_organisation
-from clients_app.imports.drafts import WrongState, table_of
+from clients_app.imports.drafts import WrongState, reading_of, table_of
 from clients_app.imports.rows import IN_ONE_QUERY, AwaitingCorrection, Row, checked_rows
-from clients_app.imports.sheets import Table
+from clients_app.imports.kept import KeptTable
 from clients_app.intake.submissions import Filled, revise, submit_many
 from clients_app.models import (
     PAUSED_UNTIL,
     FileImport,
+    FileReading,
     ImportedRow,
     ImportState,
     Lane,
@@ -46,10 +47,17 @@ KEEP_DONE = timedelta(days=14)
 
 
 def start(draft: FileImport, *, user: User, now: datetime | None = None) -> None:
-    """Have the worker load the rows without a problem. Raises WrongState."""
+    """Have the worker load the rows without a problem. Raises WrongState.
+
+    A file that the worker still reads or checks cannot be started, nor one kept no more
+    (SheetError).
+    """
     now = now or timezone.now()
     with transaction.atomic():
         _move(draft, ImportState.STORING, ImportState.DRAFT, started_at=now)
+        reading = reading_of(draft)
+        if reading.awaits or not reading.headers:
+            raise WrongState
         _record("import.started", draft, user, rows=draft.total)
 
 
@@ -159,6 +167,8 @@ def store_due() -> int:
     done = 0
     waiting = FileImport.objects.filter(state=ImportState.STORING).order_by("id")
     for file_import in waiting.select_related("organisation", "created_by")[:20]:
+        if time.monotonic() >= until:
+            break
         table = table_of(file_import)
         while time.monotonic() < until and (took := _store_chunk(file_import, table)):
             done += took
@@ -166,7 +176,7 @@ def store_due() -> int:
     return done
 
 
-def _store_chunk(file_import: FileImport, table: Table) -> int:
+def _store_chunk(file_import: FileImport, table: KeptTable) -> int:
     """Store the next rows, in one transaction; returns how many were done with.
 
     0 when there is nothing to do any more, or somebody else is at it.
@@ -174,9 +184,9 @@ def _store_chunk(file_import: FileImport, table: Table) -> int:
     now = timezone.now()
     file_import.refresh_from_db(fields=["done"])
     at = file_import.done
-    chunk = Table(table.headers, table.rows[at : at + AT_ONCE], table.odd)
+    chunk = table.chunk(at, AT_ONCE)
     with translation.override("en"):
-        part = list(checked_rows(file_import, chunk))
+        part = list(checked_rows(file_import, table.headers, chunk))
     try:
         with transaction.atomic():
             mine = FileImport.objects.select_for_update().filter(
@@ -187,7 +197,7 @@ def _store_chunk(file_import: FileImport, table: Table) -> int:
                 return 0
             _store(file_import, fresh, part, now)
             fresh.done += len(part)
-            if fresh.done >= len(table.rows):
+            if fresh.done >= table.total:
                 fresh.state, fresh.finished_at = ImportState.STORED, now
                 audit.record(
                     "import.loaded",
@@ -271,8 +281,9 @@ def tidy(now: datetime | None = None) -> int:
     now = now or timezone.now()
     kept = FileImport.objects.filter(content__isnull=False)
     drafts = kept.filter(state=ImportState.DRAFT, created_at__lt=now - KEEP_DRAFT)
-    forgotten = drafts.delete()[0]
+    _rows, by_table = drafts.delete()
     ended = kept.filter(created_at__lt=now - KEEP_DONE).filter(
         state__in=(ImportState.STORED, ImportState.CANCELLED)
     )
-    return forgotten + ended.update(content=None)
+    FileReading.objects.filter(file_import__in=ended).delete()
+    return by_table.get(FileImport._meta.label, 0) + ended.update(content=None)

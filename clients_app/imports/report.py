@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from openpyxl import Workbook
 from clients_app.imports.columns import REASON, REFERENCE, TYPE
 from clients_app.imports.drafts import table_of
 from clients_app.imports.rows import IN_ONE_QUERY, checked_rows
+from clients_app.imports.table import SheetError
 from clients_app.models import (
     PAUSED_UNTIL,
     FileImport,
@@ -75,13 +77,13 @@ def failed_rows(file_import: FileImport) -> Iterator[list[str]]:
     """Yield the rows to correct, header first: faulty ones, and those Heffl refused.
 
     Each ends with its reference (empty for a row that made no client) and the reasons.
-    Faulty ones are left out once the file is no longer kept. Raises SheetError.
+    Faulty ones are left out once the file is no longer kept.
     """
     names = [name for name in file_import.columns if name and name != REFERENCE]
     if TYPE not in names:
         names.insert(0, TYPE)
     yield [*names, REFERENCE, REASON]
-    if file_import.content is not None:
+    with suppress(SheetError):
         yield from _faulty_rows(file_import, names)
     yield from _refused_rows(file_import, names)
 
@@ -89,7 +91,8 @@ def failed_rows(file_import: FileImport) -> Iterator[list[str]]:
 def _faulty_rows(file_import: FileImport, names: Sequence[str]) -> Iterator[list[str]]:
     """Yield the rows that made no client, as they are in the file."""
     places = {name: at for at, name in enumerate(file_import.columns) if name}
-    for row in checked_rows(file_import, table_of(file_import)):
+    table = table_of(file_import)
+    for row in checked_rows(file_import, table.headers, table.rows()):
         if not row.problems:
             continue
         told = "; ".join(f"{column}: {words}" for column, words in row.problems)

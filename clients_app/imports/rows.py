@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.utils.crypto import salted_hmac
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from clients_app.heffl.contract import Answer, ClientType
 from clients_app.imports.columns import REFERENCE, TYPE, spelled, targets
 from clients_app.imports.drafts import table_of
-from clients_app.imports.sheets import Table
+from clients_app.imports.table import Meter, TableRow
 from clients_app.models import FileImport, Organisation, Source, Status, Submission
 from clients_app.questions import answers, custom_fields
 from clients_app.questions.fields import QUESTIONS, questions_for
@@ -51,24 +52,26 @@ class Row:
     reference: str = ""
 
 
-def checked_rows(draft: FileImport, table: Table) -> Iterator[Row]:
+def checked_rows(
+    draft: FileImport, headers: Sequence[str], rows: Iterable[TableRow]
+) -> Iterator[Row]:
     """Check every row as the form would: answers.check(), after spellings of files.
 
     One query, at the first row. Words are in the language that is active then.
     """
-    check = _RowCheck(draft, table)
-    for line, cells in table.rows:
-        yield check.row(line, cells)
+    check = _RowCheck(draft, headers)
+    for row in rows:
+        yield check.row(row)
 
 
 class _RowCheck:
     """The check of one file's rows; holds what is the same for all of them."""
 
-    def __init__(self, draft: FileImport, table: Table) -> None:
+    def __init__(self, draft: FileImport, headers: Sequence[str]) -> None:
         self._organisation = draft.organisation
         self._default_type = draft.default_type
         self._columns: list[str] = draft.columns
-        self._table = table
+        self._headers = headers
         self._extra = custom_fields.specs_for(draft.organisation)
         self._labels = dict(targets(self._extra))
         self._kinds = {spec.name: spec.kind for spec in (*QUESTIONS, *self._extra)}
@@ -77,16 +80,17 @@ class _RowCheck:
             for client_type in ClientType
         }
 
-    def row(self, line: int, cells: list[str]) -> Row:
+    def row(self, given: TableRow) -> Row:
         """Check one row: its cells as such, then what they say together."""
-        posted = self._posted(cells)
+        posted = self._posted(given.cells)
         reference = str(posted.pop(REFERENCE, "")).strip()
         found = answers.check(
             posted, region=self._organisation.country, extra=self._extra
         )
-        row = Row(line, cells, found.client_type.value, found.answers)
+        row = Row(given.line, given.cells, found.client_type.value, found.answers)
         row.reference = reference
-        row.problems = [*self._odd_cells(line), *self._faults(line, found.faults)]
+        odd = given.odd
+        row.problems = [*self._odd_cells(odd), *self._faults(odd, found.faults)]
         if not row.problems:
             row.notes = self._left_out(posted, found.client_type)
             row.token = token_of(self._organisation, row.client_type, row.answers)
@@ -100,21 +104,21 @@ class _RowCheck:
                 posted[name] = spelled(name, value, self._kinds.get(name))
         return posted
 
-    def _odd_cells(self, line: int) -> Iterator[tuple[str, str]]:
+    def _odd_cells(self, odd: Mapping[int, str]) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with cells as such, in columns that are loaded."""
-        for at, words in self._table.odd.get(line, {}).items():
+        for at, words in odd.items():
             if at >= len(self._columns) or self._columns[at]:
                 yield self._header(at), words
 
     def _faults(
-        self, line: int, faults: Mapping[str, str]
+        self, odd: Mapping[int, str], faults: Mapping[str, str]
     ) -> Iterator[tuple[str, str]]:
         """Yield the faults by column; a cell that is wrong as such has been told of."""
-        told = {self._header(at) for at in self._table.odd.get(line, {})}
+        told = {self._header(at) for at in odd}
         for question, words in faults.items():
             name = _INPUT_NAMES.get(question, question)
             if name in self._columns:
-                column = self._table.headers[self._columns.index(name)]
+                column = self._header(self._columns.index(name))
             else:
                 column = self._labels.get(name, name)
             if column not in told:
@@ -137,8 +141,7 @@ class _RowCheck:
 
     def _header(self, at: int) -> str:
         """Return the name of a column as the file has it, "" beyond the last."""
-        headers = self._table.headers
-        return headers[at] if at < len(headers) else ""
+        return self._headers[at] if at < len(self._headers) else ""
 
 
 def token_of(
@@ -173,6 +176,20 @@ class DryRun:
     more_problems: int = 0
     loaded_before: datetime | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as from_json() takes it."""
+        before = self.loaded_before
+        told = asdict(self)
+        return {**told, "loaded_before": before.isoformat() if before else None}
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> DryRun:
+        """Return what as_json() told."""
+        before = told["loaded_before"]
+        result = cls(**told)
+        result.loaded_before = datetime.fromisoformat(before) if before else None
+        return result
+
     def add_problems(self, row: Row) -> None:
         """Keep why a row cannot be loaded; beyond SHOWN of them only count."""
         room = max(0, SHOWN - len(self.problems))
@@ -186,17 +203,19 @@ class DryRun:
             self.notes.append((line, "", words))
 
 
-def dry_run(draft: FileImport) -> DryRun:
+def dry_run(draft: FileImport, meter: Meter | None = None) -> DryRun:
     """Check a whole file without storing anything. Raises SheetError."""
+    meter = meter or Meter()
     table = table_of(draft)
     result = DryRun(
-        total=len(table.rows),
+        total=table.total,
         empty_rows=table.empty_rows,
         loaded_before=_loaded_before(draft),
     )
     first: dict[str, int] = {}  # the line in which a token stands first
     references = AwaitingCorrection(draft.organisation)
-    for row in checked_rows(draft, table):
+    for at, row in enumerate(checked_rows(draft, table.headers, table.rows())):
+        meter.at(at, table.total)
         if row.reference and (words := references.trouble(row.reference)):
             row.problems.append((_("Portal reference"), words))
         if row.problems:

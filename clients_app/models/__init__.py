@@ -17,6 +17,7 @@ from clients_app.models.digest import Digest
 from clients_app.models.drift_sign import DriftSign
 from clients_app.models.field_reading import FieldReading
 from clients_app.models.file_import import PAUSED_UNTIL, FileImport, ImportState
+from clients_app.models.file_reading import FileReading, Step
 from clients_app.models.hold import Hold, HoldReason
 from clients_app.models.imported_row import ImportedRow
 from clients_app.models.incident import Incident, IncidentKind
@@ -68,6 +69,7 @@ __all__ = [
     "CustomFieldKind",
     "FieldReading",
     "FileImport",
+    "FileReading",
     "DeliveryAttempt",
     "Digest",
     "DriftSign",
@@ -94,6 +96,7 @@ __all__ = [
     "SignupPage",
     "Source",
     "Status",
+    "Step",
     "Submission",
     "SubmissionRevision",
     "Tally",

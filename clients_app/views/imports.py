@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,19 +21,29 @@ from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
 from clients_app.imports import drafts, load, report, sheets
 from clients_app.imports.columns import targets
 from clients_app.imports.drafts import WrongState
-from clients_app.imports.rows import dry_run
-from clients_app.imports.sheets import SheetError
-from clients_app.models import FileImport, ImportState, Membership, Role, Status
+from clients_app.imports.rows import DryRun, dry_run
+from clients_app.imports.table import SheetError
+from clients_app.models import (
+    FileImport,
+    FileReading,
+    ImportState,
+    Membership,
+    Role,
+    Status,
+    Step,
+)
 from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
 
 LISTED = 20
+LOOKED_AT = 50
+"""Rows in which a column's first values are looked for."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def _import(member: Membership, import_id: UUID) -> FileImport:
     found = get_object_or_404(
-        FileImport.objects.select_related("created_by"),
+        FileImport.objects.select_related("created_by").defer("content"),
         organisation=member.organisation,
         uuid=import_id,
     )
@@ -101,26 +112,36 @@ def import_columns(
     slug = member.organisation.slug
     if draft.state != ImportState.DRAFT:
         return redirect("import-progress", slug, import_id)
+    action = request.POST.get("action")
+    if action == "discard":
+        return _discarded(request, member, draft)
     wrong: list[str] = []
     chosen = list(draft.columns)
-    if request.method == "POST":
-        action = request.POST.get("action")
-        if action == "discard":
-            return _discarded(request, member, draft)
-        try:
-            if action == "read":
-                encoding = request.POST.get("encoding", "")
-                drafts.read_again(draft, encoding, request.POST.get("delimiter", ""))
-                return redirect("import-columns", slug, import_id)
+    try:
+        reading = drafts.reading_of(draft)
+        if action == "read":
+            encoding = request.POST.get("encoding", "")
+            drafts.read_again(draft, encoding, request.POST.get("delimiter", ""))
+            return redirect("import-columns", slug, import_id)
+        if action and reading.headers and not reading.awaits:
             count = len(draft.columns)
             chosen = [request.POST.get(f"column_{at}", "") for at in range(count)]
-            wrong = drafts.choose_columns(
-                draft, chosen, request.POST.get("default_type", "")
-            )
+            default_type = request.POST.get("default_type", "")
+            wrong = drafts.choose_columns(draft, chosen, default_type)
             if not wrong:
                 return redirect("import-check", slug, import_id)
-        except SheetError as error:
-            wrong = [str(error)]
+    except SheetError as error:
+        if draft.content is None:
+            messages.error(request, str(error))
+            return redirect("import-start", slug)
+        wrong = [str(error)]
+    except WrongState:
+        _somebody_was_faster(request)
+        return redirect("import-progress", slug, import_id)
+    if reading.awaits:
+        return _waiting_page(request, member, draft, reading)
+    if not reading.headers:
+        return _unread_page(request, member, draft, wrong or [reading.problem])
     return _columns_page(request, member, draft, chosen, wrong)
 
 
@@ -135,6 +156,45 @@ def _discarded(
     return redirect("import-start", member.organisation.slug)
 
 
+def _waiting_page(
+    request: HttpRequest, member: Membership, draft: FileImport, reading: FileReading
+) -> HttpResponse:
+    """Show how far the worker is with a large file."""
+    reads = reading.awaits == Step.READ
+    heading = _("Reading the file") if reads else _("Checking the rows")
+    context = {
+        "member": member,
+        "draft": draft,
+        "reading": reading,
+        "heading": heading,
+    }
+    return render(request, "imports/waiting.html", context)
+
+
+def _unread_page(
+    request: HttpRequest, member: Membership, draft: FileImport, wrong: list[str]
+) -> HttpResponse:
+    """Tell why a large file could not be read or checked, and what can be done."""
+    context = {
+        "member": member,
+        "problems": [("", words) for words in wrong],
+        **_how_read(member, draft),
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "imports/unread.html", context, status=status)
+
+
+def _how_read(member: Membership, draft: FileImport) -> dict[str, object]:
+    return {
+        "draft": draft,
+        "columns_url": reverse(
+            "import-columns", args=[member.organisation.slug, draft.uuid]
+        ),
+        "encodings": [(code, _(name)) for code, name in sheets.ENCODINGS.items()],
+        "delimiters": [(code, _(name)) for code, name in sheets.DELIMITERS.items()],
+    }
+
+
 def _columns_page(
     request: HttpRequest,
     member: Membership,
@@ -142,28 +202,23 @@ def _columns_page(
     chosen: list[str],
     wrong: list[str],
 ) -> HttpResponse:
-    try:
-        table = drafts.table_of(draft)
-    except SheetError as error:
-        messages.error(request, str(error))
-        return redirect("import-start", member.organisation.slug)
+    table = drafts.table_of(draft)
     extra = custom_fields.specs_for(member.organisation)
+    looked_at = [row.cells for row in table.chunk(0, LOOKED_AT)]
     columns = []
     for at, header in enumerate(table.headers):
-        samples = [cells[at][:80] for _line, cells in table.rows[:50] if cells[at]]
+        samples = [cells[at][:80] for cells in looked_at if cells[at]]
         name = chosen[at] if at < len(chosen) else ""
         columns.append(
             {"at": at, "header": header, "name": name, "samples": samples[:3]}
         )
     context = {
         "member": member,
-        "draft": draft,
         "columns": columns,
         "targets": targets(extra),
         "problems": [("", words) for words in wrong],
-        "encodings": [(code, _(name)) for code, name in sheets.ENCODINGS.items()],
-        "delimiters": [(code, _(name)) for code, name in sheets.DELIMITERS.items()],
-        "total": len(table.rows),
+        "total": table.total,
+        **_how_read(member, draft),
     }
     status = 422 if wrong else 200
     return render(request, "imports/columns.html", context, status=status)
@@ -179,17 +234,30 @@ def import_check(
     slug = member.organisation.slug
     if draft.state != ImportState.DRAFT:
         return redirect("import-progress", slug, import_id)
-    if request.method == "POST":
-        try:
-            load.start(draft, user=member.user)
-        except WrongState:
-            _somebody_was_faster(request)
-        return redirect("import-progress", slug, import_id)
     try:
-        result = dry_run(draft)
+        reading = drafts.reading_of(draft)
+        if request.method == "POST" and not reading.awaits:
+            load.start(draft, user=member.user)
+            return redirect("import-progress", slug, import_id)
+        if reading.awaits:
+            return _waiting_page(request, member, draft, reading)
+        if not reading.headers:
+            return redirect("import-columns", slug, import_id)
+        if not reading.large:
+            result = dry_run(draft)
+        elif reading.problem:
+            return _unread_page(request, member, draft, [reading.problem])
+        elif reading.checked is None:
+            drafts.ask(draft, Step.CHECK)
+            return _waiting_page(request, member, draft, drafts.reading_of(draft))
+        else:
+            result = DryRun.from_json(reading.checked)
     except SheetError as error:
         messages.error(request, str(error))
         return redirect("import-start", slug)
+    except WrongState:
+        _somebody_was_faster(request)
+        return redirect("import-progress", slug, import_id)
     context = {"member": member, "draft": draft, "result": result}
     return render(request, "imports/check.html", context)
 

@@ -19,7 +19,7 @@ from clients_app.accounts import tries
 from clients_app.audit import chain
 from clients_app.delivery import beats, drift
 from clients_app.delivery.engine import Engine, drain_once, seldom
-from clients_app.imports import load
+from clients_app.imports import load, reading
 from clients_app.models import ApiCredential, BeatRole
 from clients_app.notices import digest, incidents
 from clients_app.organisation import api_keys, remote_fields
@@ -27,6 +27,7 @@ from clients_app.signup import mail
 
 log = logging.getLogger("portal.worker")
 CHORES = (
+    reading.read_due,
     load.store_due,
     seldom(600, load.tidy),
     seldom(60, privacy.purge_daily),
