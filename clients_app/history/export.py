@@ -1,19 +1,17 @@
-"""The history and the audit trail as CSV: streamed, safe to open in a spreadsheet, and never slower than it reads.
+"""The history and the audit trail as CSV: streamed, and never slower than it reads.
 
-RFC 4180, every cell quoted, UTF-8 with a byte order mark. Times are ISO 8601 in UTC, so
-that a file means the same wherever it is opened.
+Times are ISO 8601 in UTC, so that a file means the same wherever it is opened. How cells
+are written, and what keeps them safe in a spreadsheet, is in csv_text.py.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from clients_app.csv_text import BYTE_ORDER_MARK, lines
 from clients_app.history.keys import KeyRanges
 from clients_app.models import AuditEvent, Organisation, User
 from clients_app.models.audit_event import LATEST_FIRST, AuditFilters
@@ -34,16 +32,6 @@ READ_COLUMNS = (
 )  # fmt: skip
 EXPORT_CHUNK = 2_000
 AUDIT_CHUNK = 1000
-BYTE_ORDER_MARK = "\ufeff"
-
-# What a spreadsheet takes for the beginning of a formula, with the full-width twins.
-_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
-_E164 = re.compile(r"\+[0-9]{5,15}")
-
-
-def safe_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula: a leading ' where one could."""
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def export_chunks(
@@ -77,46 +65,39 @@ def csv_lines(
     organisation: Organisation, filters: Filters, sort: Sort = NEWEST_FIRST
 ) -> Iterator[bytes]:
     """Yield the file in pieces. The first holds rows: it can fail before any byte left."""
-    head = BYTE_ORDER_MARK + _lines([COLUMNS])
+    head = BYTE_ORDER_MARK + lines([COLUMNS])
     names: dict[int, str] = {}
     for chunk in export_chunks(organisation, filters, sort):
         _learn_names(names, {row[9] for row in chunk if row[9] is not None})
         if head or chunk:
-            yield (head + _lines([_cells(row, names) for row in chunk])).encode()
+            yield (head + lines([_cells(row, names) for row in chunk])).encode()
         head = ""
-
-
-def _lines(rows: list[Any]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
 
 
 def _learn_names(names: dict[int, str], people: set[int]) -> None:
     missing = people - names.keys()
     if missing:
         for person in User.objects.filter(pk__in=missing).only("name", "email"):
-            names[person.pk] = safe_cell(person.shown_name)
+            names[person.pk] = person.shown_name
 
 
 def _cells(row: tuple[Any, ...], names: dict[int, str]) -> tuple[str, ...]:
     answers = row[4]
-    phone = str(answers.get("phone") or "")
     return (
-        safe_cell(row[1]),
+        row[1],
         row[2],
-        safe_cell(row[3]),
-        safe_cell(str(answers.get("first_name") or "")),
-        safe_cell(str(answers.get("last_name") or "")),
-        safe_cell(str(answers.get("email") or "")),
-        phone if _E164.fullmatch(phone) else safe_cell(phone),
-        safe_cell(str(answers.get("tax_number") or "")),
+        row[3],
+        str(answers.get("first_name") or ""),
+        str(answers.get("last_name") or ""),
+        str(answers.get("email") or ""),
+        str(answers.get("phone") or ""),
+        str(answers.get("tax_number") or ""),
         row[5],
         row[6],
         _moment(row[7]),
         _moment(row[8]) if row[8] else "",
         names.get(row[9], ""),
-        safe_cell(row[10]),
+        row[10],
     )
 
 
@@ -129,7 +110,7 @@ def audit_lines(organisation: Organisation, filters: AuditFilters) -> Iterator[b
 
     Each piece is a query of its own, as in export_chunks().
     """
-    head = BYTE_ORDER_MARK + _lines([AUDIT_COLUMNS])
+    head = BYTE_ORDER_MARK + lines([AUDIT_COLUMNS])
     names: dict[int, str] = {}
     cursor: Cursor | None = None
     while True:
@@ -138,7 +119,7 @@ def audit_lines(organisation: Organisation, filters: AuditFilters) -> Iterator[b
         _learn_names(names, {event.actor_id for event in chunk if event.actor_id})
         if head or chunk:
             yield (
-                head + _lines([_audit_cells(each, names) for each in chunk])
+                head + lines([_audit_cells(each, names) for each in chunk])
             ).encode()
         if not chunk:
             return
@@ -152,9 +133,9 @@ def _audit_cells(event: AuditEvent, names: dict[int, str]) -> tuple[str, ...]:
         _moment(event.at),
         str(event.actor_id or ""),
         names.get(event.actor_id or 0, ""),
-        safe_cell(event.actor_label),
+        event.actor_label,
         event.action,
         event.object_type,
-        safe_cell(event.object_id),
-        safe_cell(json.dumps(event.detail, sort_keys=True)),
+        event.object_id,
+        json.dumps(event.detail, sort_keys=True),
     )

@@ -13,10 +13,11 @@ from datetime import date, datetime, time
 from django.utils.translation import gettext as _
 from openpyxl.cell.cell import ERROR_CODES
 
+from clients_app.csv_text import bare_cell
+
 MAX_CELL = 10_000
 """Characters of one cell."""
 _EXPONENT = re.compile(r"\s*([0-9])[.,]([0-9]+)E\+?([0-9]{1,2})\s*", re.I)
-_FORMULA_KEPT = re.compile(r"'[\s=+\-@＝＋－＠]")
 
 
 def texts_of(cells: Sequence[object]) -> tuple[list[str], dict[int, str]]:
@@ -77,8 +78,10 @@ def _cut_short() -> str:
 def _from_text(text: str) -> tuple[str, str]:
     if len(text) > MAX_CELL:
         return text[:MAX_CELL], _("The cell holds more than 10,000 characters.")
-    if _FORMULA_KEPT.match(text):
-        return text[1:], ""  # as our own exports write it
+    bare = bare_cell(text)  # as our own exports write it
+    if bare[:1] != text[:1]:
+        return bare, ""
+    text = bare
     if text in ERROR_CODES:
         return "", _("The cell shows an error of the spreadsheet.")
     if text.lstrip()[:1] in ("=", "＝"):

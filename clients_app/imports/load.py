@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 from clients_app import audit
 from clients_app.delivery.wakeups import wake_organisation
 from clients_app.imports.drafts import WrongState, reading_of, table_of
-from clients_app.imports.rows import IN_ONE_QUERY, AwaitingCorrection, Row, checked_rows
 from clients_app.imports.kept import KeptTable
+from clients_app.imports.rows import IN_ONE_QUERY, AwaitingCorrection, Row, checked_rows
 from clients_app.intake.submissions import Filled, revise, submit_many
 from clients_app.models import (
     PAUSED_UNTIL,

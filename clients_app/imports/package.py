@@ -115,10 +115,7 @@ class Package:
 
     def elements(self, name: str, listener: Listener, meter: Meter) -> Iterator[None]:
         """Tell a listener what a part holds, a piece at each step. Raises SheetError."""
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.buffer_size = PIECE
-        listener.attach(parser)
+        parser = listener.listen()
         fed = 0
         with _told():
             for piece in self._pieces(name, meter):
@@ -147,17 +144,21 @@ class Listener:
     def __init__(self) -> None:
         self.depth = 0
         self.events = 0
-        self._parser: expat.XMLParserType | None = None
+        self._parser = expat.ParserCreate()
         self._wanted = 0
         self._text: list[str] = []
         self._length = 0
 
-    def attach(self, parser: expat.XMLParserType) -> None:
-        """Listen to a parser."""
-        self._parser = parser
+    def listen(self) -> expat.XMLParserType:
+        """Return a new parser that tells this listener what it reads."""
+        self._parser = parser = expat.ParserCreate()
+        self.depth = 0
+        parser.buffer_text = True
+        parser.buffer_size = PIECE
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = _refuse_doctype
+        return parser
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
         """Hear that an element begins."""
@@ -167,13 +168,11 @@ class Listener:
 
     def gather(self, at_most: int) -> None:
         """Gather the text of the element that just began, up to so many characters."""
-        assert self._parser is not None
         self._text, self._length, self._wanted = [], 0, at_most
         self._parser.CharacterDataHandler = self._hear
 
     def gathered(self) -> str:
         """Stop gathering; return the text."""
-        assert self._parser is not None
         self._parser.CharacterDataHandler = None
         return "".join(self._text)[: self._wanted]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -156,14 +155,3 @@ def workbook(rows: Iterable[list[str]]) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
-
-
-def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
-    """Yield rows as the lines of a CSV file, every cell in quotation marks.
-
-    Cells that a spreadsheet would run as a formula are the caller's to make safe.
-    """
-    for row in rows:
-        text = io.StringIO(newline="")
-        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(row)
-        yield text.getvalue()

@@ -42,7 +42,10 @@ DELIMITERS = {
     ";": gettext_noop("Semicolon ;"),
     "\t": gettext_noop("Tab"),
 }
+GUESSED_FROM = 256 * 1024
+"""Bytes after the first that is not plain, by which two encodings are told apart."""
 _PLAIN = bytes(range(128))
+_HIGH = re.compile(rb"[\x80-\xff]")
 _ARABIC = re.compile("[\u0600-\u06ff]{2}")
 
 
@@ -98,9 +101,11 @@ def guess_encoding(data: bytes) -> str:
         data.decode("utf-8")
     except UnicodeDecodeError:
         # Arabic words are runs of high bytes; an accent stands between plain letters.
-        arabic = len(_ARABIC.findall(data.decode("cp1256", "replace")))
-        high = len(data.translate(None, _PLAIN))
-        return "cp1256" if arabic * 3 >= high else "cp1252"
+        high = _HIGH.search(data)
+        part = data[high.start() if high else 0 :][:GUESSED_FROM]
+        arabic = len(_ARABIC.findall(part.decode("cp1256", "replace")))
+        count = len(part.translate(None, _PLAIN))
+        return "cp1256" if arabic * 3 >= count else "cp1252"
     return "utf-8"
 
 

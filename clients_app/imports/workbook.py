@@ -144,7 +144,9 @@ class _Texts(Listener):
             self.gather(_KEPT)
 
     def end(self, name: str) -> None:
-        if name == "t" and (self.depth == 3 or (self.depth == 4 and self._inside == "r")):
+        if name == "t" and (
+            self.depth == 3 or (self.depth == 4 and self._inside == "r")
+        ):
             self._runs.append(self.gathered())
         elif self.depth == 2 and name == "si":
             if len(self.found) >= MAX_TEXTS:

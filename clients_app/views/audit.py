@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from clients_app import audit
+from clients_app.csv_text import CONTENT_TYPE
 from clients_app.history.export import audit_lines
 from clients_app.models import AuditEvent, Membership, Role, User
 from clients_app.models.audit_event import LATEST_FIRST, AuditFilters
 from clients_app.models.listing import PAGE_SIZE, Cursor, slice_of
 from clients_app.views.access import members_only
 from clients_app.views.audit_words import ACTIONS, action_words, detail_words
+from clients_app.views.downloads import as_file
 from clients_app.views.period import read_period
 
 NAMES = ("person", "client", "action")
@@ -159,8 +161,7 @@ def audit_export(request: HttpRequest, member: Membership) -> HttpResponseBase:
             detail={"filters": used},
         )
     response = StreamingHttpResponse(
-        audit_lines(organisation, asked.filters), content_type="text/csv; charset=utf-8"
+        audit_lines(organisation, asked.filters), content_type=CONTENT_TYPE
     )
     name = f"audit-{organisation.slug}-{timezone.localdate():%Y-%m-%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return as_file(response, name)

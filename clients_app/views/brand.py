@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from clients_app.models import SignupPage
 from clients_app.signup import colours
+from clients_app.views.downloads import as_file
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 
@@ -58,7 +59,9 @@ def signup_logo(request: HttpRequest, slug: str, digest: str) -> HttpResponseBas
     page = _page(slug)
     if not page.logo or digest != page.logo_hash:
         raise Http404
-    return _kept(request, bytes(page.logo), "image/png", digest)
+    answer = _kept(request, bytes(page.logo), "image/png", digest)
+    # Uploaded: in an <img> it is shown, opened by itself it is a file.
+    return as_file(answer, "logo.png")
 
 
 def _kept(

@@ -24,6 +24,7 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from clients_app import audit
+from clients_app.csv_text import CONTENT_TYPE
 from clients_app.history.export import csv_lines
 from clients_app.history.pages import Page, page_of
 from clients_app.models import (
@@ -37,6 +38,7 @@ from clients_app.models.search_text import LONGEST_QUERY
 from clients_app.signup.accept import LONGEST_CAMPAIGN
 from clients_app.views.access import members_only
 from clients_app.views.client import who_added
+from clients_app.views.downloads import as_file
 from clients_app.views.period import read_period
 
 CHOICES: dict[str, Any] = {
@@ -277,8 +279,7 @@ def submission_export(request: HttpRequest, member: Membership) -> HttpResponseB
         )  # fmt: skip
     response = StreamingHttpResponse(
         csv_lines(organisation, asked.filters, asked.sort),
-        content_type="text/csv; charset=utf-8",
+        content_type=CONTENT_TYPE,
     )
     name = f"clients-{organisation.slug}-{timezone.localdate():%Y-%m-%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return as_file(response, name)

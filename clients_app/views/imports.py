@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from clients_app import audit
-from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
+from clients_app.csv_text import BYTE_ORDER_MARK, CONTENT_TYPE, lines
 from clients_app.imports import drafts, load, report, sheets
 from clients_app.imports.columns import targets
 from clients_app.imports.drafts import WrongState
@@ -34,6 +34,7 @@ from clients_app.models import (
 )
 from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
+from clients_app.views.downloads import as_file
 
 LISTED = 20
 LOOKED_AT = 50
@@ -95,11 +96,9 @@ def import_template(
         response = HttpResponse(report.workbook(rows), content_type=XLSX)
     else:
         response = HttpResponse(
-            BYTE_ORDER_MARK + "".join(report.csv_lines(rows)),
-            content_type="text/csv; charset=utf-8",
+            BYTE_ORDER_MARK + lines(rows), content_type=CONTENT_TYPE
         )
-    response["Content-Disposition"] = f'attachment; filename="clients-template.{kind}"'
-    return response
+    return as_file(response, f"clients-template.{kind}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -339,20 +338,11 @@ def import_failed(
             actor=member.user,
             about=file_import,
         )
-    rows = (
-        [cell if _is_phone(cell) else safe_cell(cell) for cell in row]
-        for row in report.failed_rows(file_import)
-    )
-    lines = (line.encode() for line in report.csv_lines(rows))
 
     def body() -> Iterator[bytes]:
         yield BYTE_ORDER_MARK.encode()
-        yield from lines
+        for row in report.failed_rows(file_import):
+            yield lines([row]).encode()
 
-    response = StreamingHttpResponse(body(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="failed-rows.csv"'
-    return response
-
-
-def _is_phone(cell: str) -> bool:
-    return cell[:1] == "+" and cell[1:].isdigit() and len(cell) <= 16
+    response = StreamingHttpResponse(body(), content_type=CONTENT_TYPE)
+    return as_file(response, "failed-rows.csv")

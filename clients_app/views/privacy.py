@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Any
 from uuid import UUID
@@ -17,9 +15,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from clients_app import privacy
-from clients_app.history.export import BYTE_ORDER_MARK, safe_cell
+from clients_app.csv_text import BYTE_ORDER_MARK, CONTENT_TYPE, lines
 from clients_app.models import Membership, Retention, Role
 from clients_app.views.access import members_only
+from clients_app.views.downloads import as_file
 
 DAYS = ("keep_created", "keep_closed")
 
@@ -126,15 +125,12 @@ def _handed_out(request: HttpRequest, member: Membership, kind: str) -> HttpResp
         text = json.dumps(told, ensure_ascii=False, indent=1)
         response = HttpResponse(text, content_type="application/json")
     else:
-        response = HttpResponse(_as_csv(told), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="personal-data.{kind}"'
-    return response
+        response = HttpResponse(_as_csv(told), content_type=CONTENT_TYPE)
+    return as_file(response, f"personal-data.{kind}")
 
 
 def _as_csv(told: list[dict[str, Any]]) -> str:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(["client", "item", "value"])
+    rows = [["client", "item", "value"]]
     for one in told:
         for name, value in one.items():
             items = value.items() if isinstance(value, dict) else [(name, value)]
@@ -145,8 +141,8 @@ def _as_csv(told: list[dict[str, Any]]) -> str:
                     else json.dumps(content, ensure_ascii=False)
                 )
                 if content not in (None, "", [], {}):
-                    writer.writerow([one["id"], safe_cell(item), safe_cell(text)])
-    return BYTE_ORDER_MARK + out.getvalue()
+                    rows.append([one["id"], item, text])
+    return BYTE_ORDER_MARK + lines(rows)
 
 
 def _erased(request: HttpRequest, member: Membership) -> HttpResponse:

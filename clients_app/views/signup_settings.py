@@ -25,6 +25,7 @@ from clients_app.signup import page_settings, qr
 from clients_app.signup.page_form import SignupPageForm
 from clients_app.views import brand, signup
 from clients_app.views.access import members_only
+from clients_app.views.downloads import as_file
 
 
 def _address(request: HttpRequest, member: Membership, route: str) -> str:
@@ -145,8 +146,7 @@ def settings_signup_qr(request: HttpRequest, member: Membership) -> HttpResponse
     code = qr.svg(address, title=member.organisation.name, inline=False)
     response = HttpResponse(code, content_type="image/svg+xml")
     name = f"signup-{member.organisation.slug}.svg"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return as_file(response, name)
 
 
 @require_safe

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from openpyxl import load_workbook
 
+from clients_app import csv_text
 from clients_app.imports import drafts, load, report
 from clients_app.imports.drafts import WrongState
 from clients_app.imports.rows import dry_run
@@ -281,10 +282,9 @@ def test_refused_rows_come_back_corrected(reviewer, signed_in, organisation):
     assert mine["portal_reference"] == str(refused.uuid)
     assert mine["problem"] == "Invalid email"
 
-    corrected = io.StringIO()
     lines[2][lines[0].index("email")] = "new@example.com"
-    csv.writer(corrected).writerows([lines[0], lines[2]])
-    again = loaded(organisation, reviewer.user, corrected.getvalue())
+    corrected = csv_text.lines([lines[0], lines[2]])
+    again = loaded(organisation, reviewer.user, corrected)
 
     refused.refresh_from_db()
     assert again.made == 1
