@@ -4,11 +4,7 @@
 (() => {
   const parts = (root) => [...root.querySelectorAll("[data-live]")];
   const state = (root) => root.querySelector("[data-state]").textContent;
-  const busy = (root, now) => {
-    const main = root.querySelector("main");
-    if (now !== undefined) main.toggleAttribute("aria-busy", now) && main.setAttribute("aria-busy", "true");
-    return main.hasAttribute("aria-busy");
-  };
+  const main = (root) => root.querySelector("main");
   const renew = async () => {
     const answer = await fetch(location.href, { signal: AbortSignal.timeout(20000) });
     if (!answer.ok || answer.redirected) throw 0;
@@ -17,7 +13,7 @@
     if (!found.length) return location.reload();
     const words = state(next);
     if (words !== state(document)) document.querySelector("#live").textContent = words;
-    busy(document, busy(next));
+    if (!main(next).ariaBusy) main(document).removeAttribute("aria-busy");
     parts(document).forEach((part, at) => {
       if (!part.contains(document.activeElement)) part.replaceWith(found[at]);
     });

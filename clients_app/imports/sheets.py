@@ -26,8 +26,8 @@ from clients_app.imports.table import (
 )
 
 MAX_BYTES = 5 * 1024 * 1024
-QUICK_BYTES = 512 * 1024
-"""A text file up to this, some thousands of rows, is read while somebody waits."""
+QUICK_BYTES = 2 * 1024 * 1024
+"""A text file up to this, ten thousand short rows, is read while somebody waits."""
 QUICK_UNPACKED = 2 * 1024 * 1024
 """The same for a workbook, unpacked."""
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from clients_app.imports import load
-from clients_app.models import Status, Submission
+from clients_app.imports import drafts, load, reading
+from clients_app.models import FileReading, Status, Submission
 from tests.accessibility import violations
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,3 +80,28 @@ def test_the_whole_way_with_a_faulty_file(
 
     assert Submission.objects.count() == 3
     assert found == {}
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_page_that_waits_for_the_worker_goes_on_by_itself(
+    open_page, owner, organisation, language, scripts
+):
+    text = "name,notes\n" + f"Twice LLC,{'x' * 1_000}\n" * 2_100
+    draft = drafts.upload(organisation, "c.csv", text.encode(), user=owner.user)
+    page = open_page(owner, language, java_script_enabled=scripts, bypass_csp=scripts)
+    address = f"/o/al-noor/import/{draft.uuid}"
+    page.goto(f"{address}/columns/")
+    assert page.locator("main[aria-busy=true] progress").count() == 1
+    if scripts:
+        assert violations(page) == []
+    FileReading.objects.update(percent=40)
+    page.locator("progress[value='40']").wait_for()
+    reading.read_due()
+    page.locator("[name=column_0]").wait_for()
+    assert page.locator("main[aria-busy]").count() == 0
+    page.locator("[value=choose]").click()
+    page.wait_for_url("**/check/")
+    page.locator("main[aria-busy=true] progress").wait_for()
+    reading.read_due()
+    page.locator("main:not([aria-busy]) form .btn").first.wait_for()
