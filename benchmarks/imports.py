@@ -34,7 +34,7 @@ from django.core.management import call_command
 from django.test import Client
 from openpyxl import Workbook
 
-from clients_app.imports import drafts, load
+from clients_app.imports import drafts, load, reading
 from clients_app.imports.rows import dry_run
 from clients_app.models import Membership, Organisation, Role, Submission, User
 
@@ -151,9 +151,11 @@ def main() -> None:
     before = forget_peak()
     for kind, data in files.items():
         draft = timed(
-            f"read {kind}",
+            f"upload {kind}",
             lambda data=data: drafts.upload(organisation, "f", data, user=user),
         )
+        timed(f"read {kind}, the worker", reading.read_due)
+        draft.refresh_from_db()
         result = timed(f"dry run {kind}", lambda draft=draft: dry_run(draft))
         print(f"{'':<28} {result.ready} ready; {peak() - before:.0f} MB above idle")
     quiet = told("posts alone", posts(4))

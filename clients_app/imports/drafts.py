@@ -13,7 +13,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from copy import copy
 from typing import Any
 
 from django.db import transaction
@@ -22,9 +22,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from clients_app.heffl.contract import ClientType
-from clients_app.imports import kept, sheets
+from clients_app.imports import sheets
 from clients_app.imports.columns import guess_columns, targets
-from clients_app.imports.kept import KeptTable
+from clients_app.imports.kept import KeptTable, Packer
 from clients_app.imports.table import Meter, OutOfTime, SheetError, Table, TableRow
 from clients_app.models import (
     FileImport,
@@ -68,14 +68,14 @@ def upload(
         draft.encoding = sheets.guess_encoding(data)
         draft.delimiter = sheets.guess_delimiter(sheets.decoded(data, draft.encoding))
     reading = FileReading(file_import=draft, language=get_language() or "en")
-    table = None
-    if sheets.is_quick(data, draft.kind):
-        with suppress(OutOfTime):
-            table = _read(draft, data, Meter(seconds=QUICK_SECONDS))
-    if table is None:
+    quick = sheets.is_quick(data, draft.kind)
+    if quick:
+        try:
+            _read(draft, reading, data, Meter(seconds=QUICK_SECONDS))
+        except OutOfTime:
+            quick = False
+    if not quick:
         reading.large, reading.awaits = True, Step.READ
-    else:
-        _take_in(draft, reading, table)
     draft.content = zlib.compress(data, 3)
     with transaction.atomic():
         draft.save()
@@ -83,27 +83,31 @@ def upload(
     return draft
 
 
-def _read(draft: FileImport, data: bytes, meter: Meter) -> Table:
+def _read(draft: FileImport, reading: FileReading, data: bytes, meter: Meter) -> None:
+    """Set, unsaved, what a file comes to, and guess its columns. Raises SheetError."""
+    packer = Packer()
     if draft.kind == "xlsx":
-        return sheets.read_xlsx(data, meter)
-    return sheets.read_csv(data, draft.encoding, draft.delimiter, meter)
-
-
-def _take_in(draft: FileImport, reading: FileReading, table: Table) -> None:
-    """Set, unsaved, what a table that was read comes to, and guess its columns."""
-    reading.headers = table.headers
-    reading.empty_rows = table.empty_rows
-    reading.table = kept.pack(table.rows)
-    reading.checked = None
-    reading.large = reading.large or (
-        len(table.rows) > QUICK_ROWS or table.characters > QUICK_CHARACTERS
-    )
-    draft.total = len(table.rows)
+        table = sheets.read_xlsx(data, meter, packer.add)
+    else:
+        encoding, delimiter = draft.encoding, draft.delimiter
+        table = sheets.read_csv(data, encoding, delimiter, meter, packer.add)
+    _take_in(reading, table, packer)
+    draft.total = table.total
     extra = custom_fields.specs_for(draft.organisation)
     draft.columns = guess_columns(table.headers, extra)
     found = set(draft.columns)
     person = found & {"first_name", "last_name", "email"} and "name" not in found
     draft.default_type = ClientType.CONTACT if person else ClientType.COMPANY
+
+
+def _take_in(reading: FileReading, table: Table, packer: Packer) -> None:
+    reading.headers = table.headers
+    reading.empty_rows = table.empty_rows
+    reading.table = packer.packed()
+    reading.checked = None
+    reading.large = reading.large or (
+        table.total > QUICK_ROWS or table.characters > QUICK_CHARACTERS
+    )
 
 
 def reading_of(file_import: FileImport) -> FileReading:
@@ -122,13 +126,14 @@ def _reading_of_before(file_import: FileImport) -> FileReading:
     if file_import.kind == "xlsx":
         headers, rows, empty_rows, odd = json.loads(data)
         told = {line: dict(cells) for line, cells in odd}
-        found = [TableRow(line, cells, told.get(line, {})) for line, cells in rows]
-        table = Table(headers, found, empty_rows)
+        packer = Packer()
+        for line, cells in rows:
+            packer.add(TableRow(line, cells, told.get(line, {})))
+        table = Table(headers, total=len(rows), empty_rows=empty_rows)
+        _take_in(reading, table, packer)
     else:
-        table = _read(file_import, data, Meter())
-    reading.headers, reading.empty_rows = table.headers, table.empty_rows
-    reading.table = kept.pack(table.rows)
-    reading.large = len(table.rows) > QUICK_ROWS
+        as_chosen = copy(file_import)
+        _read(as_chosen, reading, data, Meter())
     FileReading.objects.bulk_create([reading], ignore_conflicts=True)
     return reading
 
@@ -185,7 +190,7 @@ def read(reading: FileReading, meter: Meter) -> None:
     Raises SheetError.
     """
     draft = reading.file_import
-    _take_in(draft, reading, _read(draft, _file_of(draft), meter))
+    _read(draft, reading, _file_of(draft), meter)
 
 
 def read_again(draft: FileImport, encoding: str, delimiter: str) -> None:

@@ -1,13 +1,13 @@
 """A table as it was read, packed to be kept: a row a line, so that each step reads what it needs.
 
-Packing and unpacking go row by row: neither holds a second copy of the table.
+Packing and unpacking go row by row: neither ever holds the table.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -40,24 +40,30 @@ class KeptTable:
         return found
 
 
-def pack(rows: Iterable[TableRow]) -> bytes:
-    """Return rows packed."""
-    packer = zlib.compressobj(3)
-    packed = bytearray()
-    for row in rows:
+class Packer:
+    """Packs rows one by one, as they are read."""
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(3)
+        self._packed = bytearray()
+
+    def add(self, row: TableRow) -> None:
+        """Pack a row."""
         told = [row.line, row.cells, list(row.odd.items())]
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-        packed += packer.compress(text.encode("utf-8", "surrogatepass") + b"\n")
-    return bytes(packed + packer.flush())
+        data = text.encode("utf-8", "surrogatepass") + b"\n"
+        self._packed += self._packer.compress(data)
+
+    def packed(self) -> bytes:
+        """Return all rows packed; nothing more can be added."""
+        return bytes(self._packed + self._packer.flush())
 
 
 def unpack(packed: bytes, start: int = 0) -> Iterator[TableRow]:
     """Yield the rows again, from the one at `start`."""
-    for at, text in enumerate(_lines(packed)):
-        if at >= start:
-            told = json.loads(text.decode("utf-8", "surrogatepass"))
-            line, cells, odd = told
-            yield TableRow(line, cells, dict(odd))
+    for text in islice(_lines(packed), start, None):
+        line, cells, odd = json.loads(text.decode("utf-8", "surrogatepass"))
+        yield TableRow(line, cells, dict(odd))
 
 
 def _lines(packed: bytes) -> Iterator[bytes]:

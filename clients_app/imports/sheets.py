@@ -11,7 +11,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -22,6 +22,7 @@ from clients_app.imports.table import (
     Meter,
     SheetError,
     Table,
+    TableRow,
     collect,
 )
 
@@ -141,15 +142,22 @@ def is_quick(data: bytes, kind: str) -> bool:
 
 
 def read_csv(
-    data: bytes, encoding: str, delimiter: str, meter: Meter | None = None
+    data: bytes,
+    encoding: str,
+    delimiter: str,
+    meter: Meter | None = None,
+    into: Callable[[TableRow], None] | None = None,
 ) -> Table:
-    """Read a CSV file; what is none of DELIMITERS means the comma. Raises SheetError."""
+    """Read a CSV file; what is none of DELIMITERS means the comma. Raises SheetError.
+
+    Rows go `into` what is given, as in collect().
+    """
     text = decoded(data, encoding)
     if "\x00" in text:
         raise _no_table()
     if delimiter not in DELIMITERS:
         delimiter = ","
-    return collect(_csv_rows(text, delimiter, meter or Meter()))
+    return collect(_csv_rows(text, delimiter, meter or Meter()), into=into)
 
 
 def _csv_rows(
@@ -176,6 +184,13 @@ def _csv_rows(
         raise SheetError(words.format(line=line)) from None
 
 
-def read_xlsx(data: bytes, meter: Meter | None = None) -> Table:
-    """Read the first sheet of an Excel workbook. Raises SheetError."""
-    return collect(workbook.sheet_rows(data, meter or Meter()), gaps=True)
+def read_xlsx(
+    data: bytes,
+    meter: Meter | None = None,
+    into: Callable[[TableRow], None] | None = None,
+) -> Table:
+    """Read the first sheet of an Excel workbook. Raises SheetError.
+
+    Rows go `into` what is given, as in collect().
+    """
+    return collect(workbook.sheet_rows(data, meter or Meter()), gaps=True, into=into)

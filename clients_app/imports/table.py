@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -23,8 +23,8 @@ MAX_LINES = 1_048_576
 MAX_COLUMNS = 200
 MAX_WIDTH = 16_384
 """Columns with the empty ones at the end: as many as a sheet of a spreadsheet has."""
-MAX_CELLS = 1_000_000
-"""Cells that say something: a hundred in each row."""
+MAX_CELLS = MAX_ROWS * MAX_COLUMNS
+"""Cells that say something."""
 MAX_CHARACTERS = 10_000_000
 """Characters of all cells together: a thousand in each row."""
 MAX_SECONDS = 60.0
@@ -57,6 +57,13 @@ def too_wide() -> SheetError:
     """Return the error for a row with too many cells."""
     words = _("The file has more than 200 columns. Keep those that are needed.")
     return SheetError(words)
+
+
+def too_long() -> SheetError:
+    """Return the error for more lines than a spreadsheet has."""
+    return SheetError(
+        _("The file has more than 1,048,576 lines. Delete the empty ones.")
+    )
 
 
 class Meter:
@@ -99,29 +106,35 @@ class TableRow(NamedTuple):
 
 @dataclass
 class Table:
-    """A table of text. Empty rows are left out and counted, `characters` only counted."""
+    """A table of text. Empty rows are left out and counted, `characters` only counted.
+
+    `rows` is empty where they went elsewhere; `total` is how many there are.
+    """
 
     headers: list[str]
-    rows: list[TableRow]
+    rows: list[TableRow] = field(default_factory=list)
+    total: int = 0
     empty_rows: int = 0
     characters: int = 0
 
 
 def collect(
-    rows: Iterable[tuple[int, Sequence[object]]], *, gaps: bool = False
+    rows: Iterable[tuple[int, Sequence[object]]],
+    *,
+    gaps: bool = False,
+    into: Callable[[TableRow], None] | None = None,
 ) -> Table:
     """Make a table of lines and their cells, the first one the header.
 
-    Lines only grow; with `gaps`, those left out are empty rows. Raises SheetError.
+    Lines only grow; with `gaps`, those left out are empty rows. Rows go `into` what is
+    given, so that they need not be held all at once. Raises SheetError.
     """
     table: Table | None = None
     expected = 1
     cells_read = characters = 0
     for line, cells in rows:
         if line > MAX_LINES:
-            raise SheetError(
-                _("The file has more than 1,048,576 lines. Delete the empty ones.")
-            )
+            raise too_long()
         if len(cells) > MAX_WIDTH:
             raise too_wide()
         gap, expected = line - expected, line + 1
@@ -140,12 +153,12 @@ def collect(
         if len(texts) > MAX_COLUMNS:
             raise too_wide()
         if table is None:
-            table = Table(_headers(texts, odd), [])
+            table = Table(_headers(texts, odd))
         else:
-            _add(table, line, texts, odd)
+            (into or table.rows.append)(_row(table, line, texts, odd))
     if table is None:
         raise SheetError(_("The file is empty."))
-    if not table.rows:
+    if not table.total:
         raise SheetError(_("The file has a header but no rows below it."))
     table.characters = characters
     return table
@@ -158,17 +171,18 @@ def _nothing(cells: Sequence[object]) -> tuple[list[str], dict[int, str]]:
     return texts_of(cells)
 
 
-def _add(table: Table, line: int, texts: list[str], odd: dict[int, str]) -> None:
-    """Add a row, as wide as the header. Raises SheetError."""
-    if len(table.rows) >= MAX_ROWS:
+def _row(table: Table, line: int, texts: list[str], odd: dict[int, str]) -> TableRow:
+    """Return the next row of a table, as wide as its header. Raises SheetError."""
+    if table.total >= MAX_ROWS:
         raise SheetError(
             _("The file has more than 10,000 rows. Split it into smaller files.")
         )
+    table.total += 1
     width = len(table.headers)
     if len(texts) > width:
         odd[width] = _("The row has more cells than the header.")
     texts += [""] * (width - len(texts))
-    table.rows.append(TableRow(line, texts[:width], odd))
+    return TableRow(line, texts[:width], odd)
 
 
 def _headers(texts: list[str], odd: dict[int, str]) -> list[str]:

@@ -36,6 +36,7 @@ from clients_app.imports.table import (
     Meter,
     SheetError,
     damaged,
+    too_long,
     too_much,
     too_wide,
 )
@@ -247,8 +248,10 @@ class _Sheet(Listener):
     def _begin_row(self, attributes: dict[str, str]) -> None:
         given = attributes.get("r")
         self._line = self._line + 1 if given is None else int(float(given))
-        if not 1 <= self._line <= MAX_LINES:
+        if self._line < 1:
             raise damaged()
+        if self._line > MAX_LINES:
+            raise too_long()
         self._column = 0
         self._cells = {}
 

@@ -28,7 +28,6 @@ from tests.fleet import Worker, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 START = "/o/al-noor/import/"
-BUSY = '<main id="main" class="narrow" tabindex="-1" aria-busy="true">'
 
 
 def rows(count):
@@ -117,6 +116,18 @@ def test_many_short_rows_are_read_at_once_and_checked_by_the_worker(
 
     found = drafts.reading_of(draft)
     assert (found.awaits, found.large, draft.total) == ("", True, 2_500)
+
+
+def test_what_takes_longer_than_it_looks_is_left_to_the_worker(
+    owner, organisation, monkeypatch
+):
+    monkeypatch.setattr(drafts, "QUICK_SECONDS", -1)
+
+    draft = drafts.upload(organisation, "c", b"name\nA\n", user=owner.user)
+
+    assert drafts.reading_of(draft).awaits == Step.READ
+    assert reading.read_due() == 1
+    assert drafts.table_of(FileImport.objects.get()).total == 1
 
 
 @pytest.mark.parametrize("kind", LARGE)

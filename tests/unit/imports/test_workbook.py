@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import zipfile
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -20,38 +19,9 @@ from clients_app.imports.table import (
     SheetError,
     collect,
 )
+from tests.workbooks import BOOK, HEAD, MONSTERS, ROW, book
 
 pytestmark = pytest.mark.once
-MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-BOOK = (
-    f'<workbook {MAIN} xmlns:r="{REL}"><sheets>'
-    '<sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>'
-)
-RELATIONS = (
-    "<Relationships>"
-    f'<Relationship Id="rId1" Type="{REL}/worksheet" Target="worksheets/sheet1.xml"/>'
-    f'<Relationship Id="rId2" Type="{REL}/sharedStrings" Target="sharedStrings.xml"/>'
-    f'<Relationship Id="rId3" Type="{REL}/styles" Target="styles.xml"/>'
-    "</Relationships>"
-)
-HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>name</t></is></c></row>'
-ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>A</t></is></c></row>'
-
-
-def book(rows=HEAD + ROW, *, method=zipfile.ZIP_DEFLATED, **parts: str) -> bytes:
-    """Return a workbook of one sheet with these rows, and parts by their short names."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
-        archive.writestr("xl/workbook.xml", parts.pop("workbook", BOOK))
-        archive.writestr("xl/_rels/workbook.xml.rels", RELATIONS)
-        sheet = f"<worksheet {MAIN}><sheetData>{rows}</sheetData></worksheet>"
-        archive.writestr("xl/worksheets/sheet1.xml", parts.pop("sheet", sheet))
-        for name, content in parts.items():
-            archive.writestr(f"xl/{name}.xml", content)
-    return out.getvalue()
-
-
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -140,36 +110,10 @@ def test_rows_and_cells_that_go_back_are_left_out_or_take_the_place():
     assert [row.cells for row in sheets.read_xlsx(book(rows)).rows] == [["A"], ["2"]]
 
 
-CELL = '<c t="s"><v>0</v></c>'
-BIG = "<sst><si><t>" + "x" * 10_000 + "</t></si></sst>"
-MONSTERS = {
-    "a row beyond the last": book(f'{HEAD}<row r="10000000"><c><v>1</v></c></row>'),
-    "a row number without end": book(f'{HEAD}<row r="{"9" * 5000}"/>'),
-    "a cell beyond the last column": book(f'{HEAD}<row><c r="XFE2"><v>1</v></c></row>'),
-    "something far to the right": book(f'{HEAD}<row><c r="XFD2"><v>1</v></c></row>'),
-    "cells without end": book(HEAD + f"<row>{'<c/>' * 20_000}</row>"),
-    "rows without end": book(HEAD + "<row><c><v>1</v></c></row>" * 10_001),
-    "empty rows without end": book(HEAD + "<row/>" * 1_048_576),
-    "one text a thousand times": book(HEAD + f"<row>{CELL * 150}</row>" * 10, sharedStrings=BIG),
-    "texts without end": book(sharedStrings=f"<sst>{'<si/>' * 500_001}</sst>"),
-    "elements in elements": book(f"{'<a>' * 100_000}{'</a>' * 100_000}"),
-    "a tag without end": book(f'{HEAD}<row a="{"x" * 2_000_000}"/>'),
-    "a number without end": book(f'{HEAD}<row><c><v>{"9" * 9_000}</v></c></row>'),
-    "a text that is not there": book(f"{HEAD}<row>{CELL}</row>"),
-    "a text before the first": book(f'{HEAD}<row><c t="s"><v>-1</v></c></row>', sharedStrings=BIG),
-    "parts without end": book(**{f"part{n}": "<a/>" for n in range(600)}),
-    "a method that takes memory": book(method=zipfile.ZIP_LZMA),
-    "another method": book(method=zipfile.ZIP_BZIP2),
-    "a type declared": book(sheet='<!DOCTYPE a [<!ENTITY a "b">]><worksheet/>'),
-    "a type declared in two": book(sheet=f"<a>{' ' * 65_528}<!DOCTYPE a></a>"),
-    "no sheet": book(workbook="<workbook/>"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("name", MONSTERS)
 def test_a_monster_is_refused_in_plain_words(name):
     with pytest.raises(SheetError) as refused:
-        sheets.read_xlsx(MONSTERS[name])
+        sheets.read_xlsx(MONSTERS[name]())
 
     assert str(refused.value).endswith((".", "!"))
     assert not isinstance(refused.value, OutOfTime)
@@ -231,6 +175,7 @@ def test_the_list_of_parts_is_counted_before_it_is_read(monkeypatch):
     def read(*_given, **_more):
         raise AssertionError("the list of parts was read")
 
+    many = MONSTERS["parts without end"]()
     monkeypatch.setattr(package.zipfile, "ZipFile", read)
     with pytest.raises(SheetError, match="too much"):
-        package.Package(MONSTERS["parts without end"])
+        package.Package(many)
