@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import resolve, reverse
 
 from clients_app import outage
+from clients_app.content_type import REFUSED
 from clients_app.models import Membership
 from clients_app.request_id import request_id
 from clients_app.views import errors, strangers
@@ -122,12 +123,20 @@ def probes(get_response: Handler) -> Handler:
 
 
 def plain_faults(get_response: Handler) -> Handler:
-    """Answer an oversized request (413) or a database that is away (503) plainly.
+    """Answer plainly an oversized request (413), one that says of its body what nobody
+    understands (400), or a database that is away (503).
 
     What a middleware or a template raises is answered by the pages in views.errors.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        try:
+            _ = request.GET  # here, because the page for the fault reads it, too
+        except errors.TOO_MUCH:
+            request.GET = QueryDict()  # type: ignore[assignment]
+            return errors.page(request, 413)
+        if REFUSED in request.META:
+            return errors.page(request, 400)
         response = get_response(request)
         if isinstance(response, StreamingHttpResponse) and not response.is_async:
             return errors.begun(request, response)

@@ -62,14 +62,31 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class Refused(logging.Filter):
+    """Makes of what Django refuses a stranger a warning: no fault, and none of their words."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the text and the frames from a record of django.security; keep its kind."""
+        if record.name.startswith("django.security."):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg, record.args, record.exc_info = "refused", (), None
+            record.__dict__["reason"] = record.name.rpartition(".")[2]
+        return True
+
+
 def logging_config() -> dict[str, Any]:
     """Return the dictionary for Django's LOGGING: everything to stderr, as JSON."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "heffl_portal.log_config.JsonFormatter"}},
+        "filters": {"refused": {"()": "heffl_portal.log_config.Refused"}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "filters": ["refused"],
+            },
         },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {

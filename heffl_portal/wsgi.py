@@ -8,8 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heffl_portal.settings")
 with explained():
     from django.core.wsgi import get_wsgi_application
 
-    application = get_wsgi_application()
+    _portal = get_wsgi_application()
 
-    from clients_app import health
+    from clients_app import content_type, health
 
+    application = content_type.guarded(_portal)
     health.tell_at_start()

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 
 from clients_app.accounts import letters, tries
 from clients_app.accounts.forms import try_password
+from clients_app.accounts.own_address import own_address
 from clients_app.models import User
 
 # Words of django-allauth and Django that our catalogue says better than theirs.
@@ -44,6 +45,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: people come by an invitation, or by `add_member`."""
         return False
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Say whether a `next` leads to a path of this site."""
+        return bool(own_address(allauth_context.request, url or ""))
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Return whose password this is, or None; every sign-in by password comes here.

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("clients_app", "0002_search_and_triggers"),
+        ("clients_app", "0004_audit_in_order_and_beats"),
     ]
 
     operations = [

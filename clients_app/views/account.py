@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render, resolve_url
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import (
     require_POST,
     require_safe,
 )
 
 from clients_app.accounts import sessions
+from clients_app.accounts.own_address import own_address
 from clients_app.models import (
     Membership,
     User,
@@ -62,8 +62,5 @@ def account_shortcuts(request: HttpRequest) -> HttpResponse:
     """Switch the single-letter keys of the person who asks off or on."""
     person = _person(request)
     User.objects.filter(pk=person.pk).update(shortcuts=not person.shortcuts)
-    target = request.POST.get("next", "")
-    own = url_has_allowed_host_and_scheme(
-        target, {request.get_host()}, require_https=request.is_secure()
-    )
-    return redirect(target if own else resolve_url(reverse("account-preferences")))
+    target = own_address(request, request.POST.get("next", ""))
+    return HttpResponseRedirect(target or reverse("account-preferences"))

@@ -95,8 +95,15 @@ class Portal:
         )
 
     def _signed_in(self, role: str) -> requests.Session:
+        session = self.enter(*self.people[role])
+        home = session.get(f"{self.url}/", timeout=PATIENCE)
+        if f"/o/{self.slug}/" not in home.url:
+            raise RuntimeError(f"{role} could not sign in: led to {home.url}")
+        return session
+
+    def enter(self, email: str, password: str) -> requests.Session:
+        """Return a new session of whoever has this password, as far as it leads."""
         session = requests.Session()
-        email, password = self.people[role]
         answer = self.post(
             session, "/accounts/login/", {"login": email, "password": password}
         )
@@ -105,9 +112,6 @@ class Portal:
             answer = self.post(session, where, {"password": password})
         if "/2fa/totp/activate/" in answer.url:
             self._enrol(session, answer)
-        home = session.get(f"{self.url}/", timeout=PATIENCE)
-        if f"/o/{self.slug}/" not in home.url:
-            raise RuntimeError(f"{role} could not sign in: led to {home.url}")
         return session
 
     def _enrol(self, session: requests.Session, page: requests.Response) -> None:
