@@ -138,7 +138,7 @@ def _revealed(secrets: list[WebhookSecret]) -> list[str]:
 
 
 def receive(
-    organisation: Organisation,
+    organisation: Organisation | None,
     headers: Mapping[str, str],
     body: bytes,
     *,
@@ -146,11 +146,14 @@ def receive(
 ) -> WebhookOutcome:
     """Take in one message: `headers` by lower-case name, `body` at most MAX_BODY bytes.
 
-    Raises NotSigned, NotGenuine, Malformed or Replayed; then nothing has changed.
+    Raises NotSigned, NotGenuine, Malformed or Replayed; then nothing has changed. A
+    message to nobody is looked at as if to somebody: it is never genuine.
     """
     now = now or timezone.now()
-    secrets = held(organisation)
+    secrets = held(organisation) if organisation else []
     message = signature.check(_revealed(secrets), headers, body)
+    if organisation is None:
+        raise NotGenuine
     report = _read(body)
     with transaction.atomic():
         event, made = WebhookEvent.objects.get_or_create(

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.views.decorators.http import require_safe
 
 from clients_app.models import SignupPage
@@ -29,17 +30,38 @@ def stylesheet_address(slug: str, page: SignupPage) -> str:
     """Return where a page's colours are, or "" when they are ours anyway."""
     if page.accent == colours.DEFAULT:
         return ""
-    return reverse("signup-brand", args=[slug, _stylesheet(page.accent)[1]])
+    return _address("signup-brand", slug, _stylesheet(page.accent)[1], page)
 
 
 def logo_address(slug: str, page: SignupPage) -> str:
     """Return where a page's logo is, or "" when it has none."""
-    return reverse("signup-logo", args=[slug, page.logo_hash]) if page.logo_hash else ""
+    return _address("signup-logo", slug, page.logo_hash, page) if page.logo_hash else ""
 
 
-def _page(slug: str) -> SignupPage:
-    page = SignupPage.objects.filter(organisation__slug=slug).first()
+def _address(route: str, slug: str, digest: str, page: SignupPage) -> str:
+    """Return an address; that of a closed page with the key that its own pages give out."""
+    address = reverse(route, args=[slug, digest])
+    return address if page.organisation.signup_mode else f"{address}?key={_key(slug)}"
+
+
+def _key(slug: str) -> str:
+    """Return what opens the colours and the logo of a closed page.
+
+    Its preview and the receipts of before show them; a stranger, who could guess the
+    digest of a colour, must not find out that the page exists.
+    """
+    return salted_hmac("signup.brand", slug, algorithm="sha256").hexdigest()[:32]
+
+
+def _page(request: HttpRequest, slug: str) -> SignupPage:
+    found = SignupPage.objects.select_related("organisation")
+    page = found.filter(organisation__slug=slug).first()
     if page is None:
+        raise Http404
+    given = request.GET.get("key", "")
+    if not page.organisation.signup_mode and not constant_time_compare(
+        given, _key(slug)
+    ):
         raise Http404
     return page
 
@@ -47,7 +69,7 @@ def _page(slug: str) -> SignupPage:
 @require_safe
 def signup_brand(request: HttpRequest, slug: str, digest: str) -> HttpResponseBase:
     """Serve the colours of a page, to be kept for a year; 404 under an older `digest`."""
-    sheet, own = _stylesheet(_page(slug).accent)
+    sheet, own = _stylesheet(_page(request, slug).accent)
     if digest != own:
         raise Http404
     return _kept(request, sheet.encode(), "text/css; charset=utf-8", digest)
@@ -56,7 +78,7 @@ def signup_brand(request: HttpRequest, slug: str, digest: str) -> HttpResponseBa
 @require_safe
 def signup_logo(request: HttpRequest, slug: str, digest: str) -> HttpResponseBase:
     """Serve the logo of a page, to be kept for a year; 404 under an older `digest`."""
-    page = _page(slug)
+    page = _page(request, slug)
     if not page.logo or digest != page.logo_hash:
         raise Http404
     answer = _kept(request, bytes(page.logo), "image/png", digest)

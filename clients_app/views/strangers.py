@@ -37,8 +37,6 @@ def fault(request: HttpRequest, status: int) -> HttpResponse:
     makes it count once. A tablet that many people use keeps nothing.
     """
     visitor = visitors.visitor_of(request)
-    if visitor and status == 404 and not visitor.organisation.signup_mode:
-        visitor = None  # a closed page is the same as one that never was
     language = request.GET.get("lang", "")
     if visitor:
         language = visitor.language

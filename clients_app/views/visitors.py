@@ -69,9 +69,18 @@ class Visitor:
 PublicView = Callable[Concatenate[HttpRequest, Visitor, P], HttpResponse]
 
 
-def _organisation(slug: str, *, closed_too: bool) -> Organisation:
+def _organisation(slug: str, receipt: object) -> Organisation:
+    """Return whose page it is. Raises Http404 for none, and for a closed one all the same.
+
+    What was sent before a page was closed is still there for whoever has its receipt:
+    nothing else of a closed page may be told from what never was.
+    """
     found = Organisation.objects.filter(slug=slug).first()
-    if found is None or not (found.signup_mode or closed_too):
+    if found is None:
+        raise Http404
+    if found.signup_mode:
+        return found
+    if not receipt or not found.submissions.filter(receipt=receipt).exists():
         raise Http404
     return found
 
@@ -82,7 +91,8 @@ def public(
     """Open a view to everybody; it receives the visitor.
 
     `framed` lets the sites that the organisation names show it in a frame. `closed_too`
-    serves what was sent before the page was closed. `kiosk` is for the tablet at the desk.
+    serves what was sent before the page was closed, to who
+    has its receipt. `kiosk` is for the tablet at the desk.
     """
 
     def decorate(view: PublicView[P]) -> Callable[..., HttpResponse]:
@@ -91,7 +101,8 @@ def public(
         def wrapper(
             request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponse:
-            organisation = _organisation(slug, closed_too=closed_too)
+            receipt = kwargs.get("receipt", "") if closed_too else ""
+            organisation = _organisation(slug, receipt)
             page = SignupPage.of(organisation)
             asked = request.GET.get("lang", "")
             language = asked if asked in page.spoken else page.default_language

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -14,10 +14,11 @@ from clients_app.models import Organisation
 log = logging.getLogger("portal.web")
 
 
-def _refused(organisation: Organisation, status: int, reason: str) -> HttpResponse:
-    log.warning(
-        "webhook refused", extra={"organisation": organisation.pk, "reason": reason}
-    )
+def _refused(
+    organisation: Organisation | None, status: int, reason: str
+) -> HttpResponse:
+    known = organisation.pk if organisation else None
+    log.warning("webhook refused", extra={"organisation": known, "reason": reason})
     return HttpResponse(status=status)
 
 
@@ -27,11 +28,10 @@ def webhook_receive(request: HttpRequest, slug: str) -> HttpResponse:
     """Take in one message of Heffl: 200, or 400, 401, 413 with nothing changed.
 
     A sender's retry of a message that is known already is 200; the very same message
-    again is 400.
+    again is 400. Who cannot sign is not told whether there is such an organisation, or
+    whether it expects messages: the answers are the same.
     """
     organisation = Organisation.objects.filter(slug=slug).first()
-    if organisation is None:
-        raise Http404
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:

@@ -184,12 +184,14 @@ def test_forged_late_malformed_and_oversized_messages_change_nothing(
     assert "Lost LLC" not in caplog.text
 
 
-def test_an_unknown_organisation_is_not_found_and_one_without_a_secret_trusts_nobody(
-    organisation,
-):
-    assert post(slug="nobody").status_code == 404
-    assert post().status_code == 401
-    assert post(secret="whsec_").status_code == 401
+@pytest.mark.parametrize("slug", ["nobody", "al-noor"])
+def test_one_without_a_secret_trusts_nobody_and_is_the_same_as_none(organisation, slug):
+    large = b"x" * (webhooks.MAX_BODY + 1)
+
+    assert post(slug=slug).status_code == 401
+    assert post(slug=slug, secret="whsec_").status_code == 401
+    assert post(slug=slug, **{"webhook-id": None}).status_code == 400
+    assert post(large, slug=slug).status_code == 413
 
 
 def test_another_organisation_s_secret_does_not_fit(organisation, outsider, secret):
