@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.accounts.credential_field import CredentialField
 from clients_app.crypto import KeyRing, SealError, Secret, kid_of
 
 log = logging.getLogger("portal.accounts")
@@ -60,6 +61,10 @@ class _SoundCredential:
 
     Both steps raise ValidationError then, as for a code that is not right.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["credential"] = CredentialField()  # type: ignore[attr-defined]
 
     def clean_credential(self) -> Any:
         return self._or_refused("clean_credential")

@@ -20,7 +20,7 @@ def attacks(portal: Portal) -> Iterator[Finding]:
     fives = result.statuses[500]
     yield Finding(
         attack=f"{REQUESTS:,} requests of the fuzzer",
-        before="17 × 500, 26 tracebacks",
+        before="51 × 500, 66 tracebacks",
         after=f"{fives} × 500, {result.tracebacks} tracebacks",
         held=result.good,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from tests.fuzz import values
 from tests.fuzz.asked import FRAMINGS, Asked, Pair
 
-ROLES = ("owner", "admin", "reviewer", "frontdesk", "stranger", "operator", "")
+ROLES = ("owner", "admin", "reviewer", "frontdesk", "stranger", "operator", "holder", "")
 FRESH = 40
 """So many signed tokens of the signup page, and as many proofs, are ready each time."""
 OFTEN = 0.85

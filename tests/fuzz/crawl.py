@@ -106,6 +106,8 @@ class Crawler:
             return ("owner",)
         if route.startswith("admin/"):
             return ("operator",)
+        if route.startswith("accounts/2fa/"):
+            return ("holder", "")
         return ("stranger", "") if route.startswith("accounts/") else ("",)
 
     def named(self, text: str) -> str:

@@ -9,6 +9,7 @@ It runs beside the portal, with its settings, and speaks JSON on its standard ou
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -49,7 +50,8 @@ def make(people: dict[str, list[str]]) -> None:
 
     ours = models.Organisation.objects.get(slug="attacked")
     owner = models.User.objects.get(email=people["owner"][0])
-    models.User.objects.create_superuser(*people["operator"])
+    for role in ("operator", "holder"):
+        models.User.objects.create_superuser(*people[role])
     for slug, role in (("elsewhere", "stranger"), ("closed-house", "closed")):
         other = models.Organisation.objects.create(name=slug, slug=slug)
         person = models.User.objects.create_user(*people[role])
@@ -120,7 +122,7 @@ def things() -> dict[str, str]:
     draft = drafts.upload(ours, "a.csv", b"name,email\nA,a@b.de\nB,\n", user=owner)
     member = models.Membership.objects.get(organisation=ours, role="frontdesk")
     field = models.CustomField.objects.filter(organisation=ours).first()
-    person = models.User.objects.get(email__startswith="stranger@")
+    person = models.User.objects.get(email__startswith="closed@")  # is not signed in
     found |= {
         "import": str(draft.uuid),
         "kiosk": page.kiosk_key,
@@ -131,8 +133,50 @@ def things() -> dict[str, str]:
         "organisation": str(ours.pk),
         "submission": str(models.Submission.objects.order_by("-pk").first().pk),  # type: ignore[union-attr]
     }
-    return found | _addressed(ours, page, person)
+    return found | _addressed(ours, page, person) | _second_factors()
 
+
+def _second_factors() -> dict[str, str]:
+    """Give the holder a passkey, once, and return its number."""
+    from allauth.mfa.models import Authenticator
+    from fido2.cose import ES256
+    from fido2.webauthn import AttestedCredentialData, AuthenticatorData
+
+    from clients_app.models import User
+
+    holder = User.objects.get(email__startswith="holder@")
+    found = Authenticator.objects.filter(user=holder, type="webauthn").first()
+    if found is None:
+        key = ES256({1: 2, 3: -7, -1: 1, -2: b"x" * 32, -3: b"y" * 32})
+        held = AttestedCredentialData.create(b"\x00" * 16, b"fuzzed-key", key)
+        flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT
+        told = AuthenticatorData.create(b"r" * 32, flags, 0, bytes(held))
+        found = Authenticator.objects.create(
+            user=holder, type="webauthn", data=_as_registered(told)
+        )
+    return {"passkey": str(found.pk)}
+
+
+def _as_registered(told: Any) -> dict[str, Any]:
+    """Return a passkey as allauth keeps it."""
+    from fido2.webauthn import AttestationObject
+
+    whole = AttestationObject.create("none", told, {})
+    coded = base64.urlsafe_b64encode
+    said = b'{"type": "webauthn.create", "challenge": "AAAA", "origin": "http://x"}'
+    return {
+        "name": "Fuzzed key",
+        "credential": {
+            "id": coded(b"fuzzed-key").decode().rstrip("="),
+            "rawId": coded(b"fuzzed-key").decode().rstrip("="),
+            "type": "public-key",
+            "response": {
+                "clientDataJSON": coded(said).decode().rstrip("="),
+                "attestationObject": coded(bytes(whole)).decode().rstrip("="),
+            },
+            "clientExtensionResults": {"credProps": {"rk": True}},
+        },
+    }
 
 def _addressed(ours: Any, page: Any, person: Any) -> dict[str, str]:
     """Return what the addresses of mails and of the signup page hold."""
@@ -182,7 +226,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     )
     + ("⟦foreign_client⟧",),
     "import_id": ("⟦import⟧",),
-    "pk": ("⟦field⟧",),
+    "pk": ("⟦field⟧", "⟦passkey⟧"),
     "person": ("⟦member⟧",),
     "token": ("⟦invitation⟧",),
     "receipt": ("⟦receipt.PENDING⟧", "⟦receipt.NEEDS_FIX⟧", "⟦receipt.REJECTED⟧"),

@@ -24,7 +24,9 @@ from tests.attack.portal import PATIENCE, ROLES, ROOT, Portal, running
 from tests.fuzz.bend import Seed
 from tests.fuzz.crawl import Crawler
 
-OTHERS = ("stranger", "operator", "closed")
+ENTERING = ("stranger", "operator", "holder")
+"""Who is signed in beside the members: an owner of elsewhere, an operator, and one whose
+second factors are there to be changed."""
 LOGS = ("web", "worker")
 FAULTS = {"error", "critical"}
 
@@ -69,12 +71,12 @@ class Stage:
     def furnish(self) -> None:
         """Make what there is to ask for, sign everybody in, and read every page."""
         people = self.portal.people
-        for role in OTHERS:
+        for role in (*ENTERING, "closed"):
             people[role] = (f"{role}@elsewhere.example", secrets.token_urlsafe(12))
         self.step("make", FUZZ_PEOPLE=json.dumps(people))
         for role in ROLES:
             self.sessions[role] = self.portal.session(role)
-        for role in ("stranger", "operator"):
+        for role in ENTERING:
             self.sessions[role] = self.portal.enter(*people[role])
         self.sessions[""] = requests.Session()
         self.sessions[""].get(f"{self.portal.url}/accounts/login/", timeout=PATIENCE)
@@ -93,7 +95,7 @@ class Stage:
     def mend(self) -> None:
         """Put back what was changed, and have everybody prove anew who they are."""
         self.step("mend")
-        for role in (*ROLES, "stranger", "operator"):
+        for role in (*ROLES, *ENTERING):
             password = self.portal.people[role][1]
             self.portal.post(
                 self.sessions[role], "/accounts/reauthenticate/", {"password": password}

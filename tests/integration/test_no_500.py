@@ -8,6 +8,7 @@ import json
 import logging
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client, RequestFactory
 
 from clients_app.accounts.own_address import own_address
@@ -213,3 +214,34 @@ def test_what_a_stranger_says_is_no_error_of_ours_in_the_log(db, capsys):
     assert record.__dict__["reason"] == "DisallowedHost"
     assert record.exc_info is None
     assert other.levelname == "ERROR"
+
+
+ODD_CREDENTIALS = [
+    "[" * 3_000 + "]" * 3_000,
+    '{"a":' * 3_000 + "1" + "}" * 3_000,
+    "9" * 5_000,
+    '{"id": ' + "9" * 5_000 + "}",
+    '{"id": "' + "x" * 100_000 + '"}',
+    "[" * 90 + "]" * 90,
+    "NaN",
+    "\x00",
+    "{",
+    "{}",
+    '{"id": "AAAA", "rawId": "A", "type": "public-key", "response": []}',
+    "",
+]
+
+
+@pytest.mark.parametrize("sent", ODD_CREDENTIALS, ids=lambda sent: sent[:9])
+@pytest.mark.parametrize("page", ["login/", "add/"])
+def test_a_passkey_that_no_browser_made_is_refused(owner, signed_in, page, sent):
+    client = signed_in(owner) if page == "add/" else Client()
+    client.raise_request_exception = False
+    client.get(f"/accounts/2fa/webauthn/{page}")
+
+    answer = client.post(
+        f"/accounts/2fa/webauthn/{page}", {"credential": sent, "name": "x"}
+    )
+
+    assert answer.status_code in (200, 302, 400)
+    assert not Authenticator.objects.exists()
