@@ -17,7 +17,7 @@ BIOME := .venv/bin/node node_modules/@biomejs/biome/bin/biome
 DJADE := .venv/bin/djade --target-version 5.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick soak attack approve bench sandbox check fmt format lint types layers migrations \
+.PHONY: help run test quick soak fuzz attack approve bench sandbox check fmt format lint types layers migrations \
 	deploy-check secrets pins known-holes sbom requirements messages house map \
 	installed installed-dev
 
@@ -38,6 +38,9 @@ check: installed-dev format lint types layers migrations deploy-check secrets pi
 
 soak: installed-dev ## every fault suite on both databases, one table at the end; ARGS="--only storm" for some
 	@exec $(PY) -m tests.soak $(ARGS)
+
+fuzz: installed-dev ## 50,000 requests that no browser makes, in ten minutes; ARGS="--postgresql --seed 7"
+	@exec $(PY) -m tests.fuzz $(ARGS)
 
 attack: installed-dev ## attack every door of a running portal and print what came of it; ARGS="--only cost" for some
 	@exec $(PY) -m tests.attack $(ARGS)

@@ -137,7 +137,7 @@ def things() -> dict[str, str]:
 
 
 def _second_factors() -> dict[str, str]:
-    """Give the holder a passkey, once, and return its number."""
+    """Give the holder a passkey once they are signed in, and return its number."""
     from allauth.mfa.models import Authenticator
     from fido2.cose import ES256
     from fido2.webauthn import AttestedCredentialData, AuthenticatorData
@@ -146,7 +146,7 @@ def _second_factors() -> dict[str, str]:
 
     holder = User.objects.get(email__startswith="holder@")
     found = Authenticator.objects.filter(user=holder, type="webauthn").first()
-    if found is None:
+    if found is None and Authenticator.objects.filter(user=holder).exists():
         key = ES256({1: 2, 3: -7, -1: 1, -2: b"x" * 32, -3: b"y" * 32})
         held = AttestedCredentialData.create(b"\x00" * 16, b"fuzzed-key", key)
         flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.AT
@@ -154,7 +154,7 @@ def _second_factors() -> dict[str, str]:
         found = Authenticator.objects.create(
             user=holder, type="webauthn", data=_as_registered(told)
         )
-    return {"passkey": str(found.pk)}
+    return {"passkey": str(found.pk) if found else "0"}
 
 
 def _as_registered(told: Any) -> dict[str, Any]:
