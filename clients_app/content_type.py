@@ -17,7 +17,9 @@ REFUSED = "portal.refused"
 """Set in the environment of a request that says of its body what nobody understands."""
 LONGEST = 300
 _TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
-_PARAMETER = re.compile(r'[ \t]*;[ \t]*(?:([\w!#$&^.+-]+)=("[^"\\]*"|[^\s";,]+))?', re.ASCII)
+_PARAMETER = re.compile(
+    r'[ \t]*;[ \t]*(?:([\w!#$&^.+-]+)=("[^"\\]*"|[^\s";,]+))?', re.ASCII
+)
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 

@@ -133,7 +133,7 @@ def plain_faults(get_response: Handler) -> Handler:
         try:
             _ = request.GET  # here, because the page for the fault reads it, too
         except errors.TOO_MUCH:
-            request.GET = QueryDict()  # type: ignore[assignment]
+            request.GET = QueryDict()
             return errors.page(request, 413)
         if REFUSED in request.META:
             return errors.page(request, 400)

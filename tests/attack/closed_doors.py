@@ -16,7 +16,10 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 WAYS: dict[str, tuple[bytes, dict[str, str]]] = {
     "nothing": (b"", {}),
     "a form": (b"type=company&name=x", FORM),
-    "a form from elsewhere": (b"type=company", FORM | {"Origin": "https://evil.example"}),
+    "a form from elsewhere": (
+        b"type=company",
+        FORM | {"Origin": "https://evil.example"},
+    ),
     "too much": (b"a=" + b"x" * 1_100_000, FORM),
     "json": (b"{}", {"Content-Type": "application/json"}),
     "an odd kind": (b"x", {"Content-Type": "multipart/form-data; charset=base64"}),

@@ -61,7 +61,10 @@ def main() -> int:
         )
         report.explain(stage, result, KEPT)
         slow = report.slow_ones(stage, result)
-        say("\nanswers: " + ", ".join(f"{n} × {s}" for s, n in result.statuses.most_common()))
+        say(
+            "\nanswers: "
+            + ", ".join(f"{n} × {s}" for s, n in result.statuses.most_common())
+        )
         say(f"led to the sign-in: {dict(result.signed_out)}")
         say("never reached: " + (", ".join(result.missed) or "none"))
         say(f"{result.line()}, {result.sent / result.seconds:.0f} a second")

@@ -144,7 +144,10 @@ FRAMINGS = (
 
 def _framed(framing: str, body: bytes) -> tuple[list[Pair], bytes]:
     """Return the headers that tell the length of a body, and the body as it is sent."""
-    size, chunked = str(len(body)), f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    size, chunked = (
+        str(len(body)),
+        f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n",
+    )
     match framing:
         case "short":
             return [["Content-Length", str(len(body) + 50)]], body

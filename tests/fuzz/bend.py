@@ -12,7 +12,16 @@ from typing import Any
 from tests.fuzz import values
 from tests.fuzz.asked import FRAMINGS, Asked, Pair
 
-ROLES = ("owner", "admin", "reviewer", "frontdesk", "stranger", "operator", "holder", "")
+ROLES = (
+    "owner",
+    "admin",
+    "reviewer",
+    "frontdesk",
+    "stranger",
+    "operator",
+    "holder",
+    "",
+)
 FRESH = 40
 """So many signed tokens of the signup page, and as many proofs, are ready each time."""
 OFTEN = 0.85
@@ -151,8 +160,31 @@ def _bend_path(rng: random.Random, asked: Asked) -> None:
     place = rng.randrange(1, len(pieces)) if len(pieces) > 1 else 0
     odd = (
         *("%00", "%ff", "%c3%28", "..", ".", "%2e%2e", "%2f", "x" * 300, "x" * 3_000),
-        *("%F0%9F%98%80", "%E2%80%AE", "-", "_", "0", "-1", "9" * 30, "٣", "%D9%A3", ""),
-        *("1e3", "a:b", "a@b", "%0d%0aX:1", "\\", "%5c", "*", "~", "+", "%20", "\udcff"),
+        *(
+            "%F0%9F%98%80",
+            "%E2%80%AE",
+            "-",
+            "_",
+            "0",
+            "-1",
+            "9" * 30,
+            "٣",
+            "%D9%A3",
+            "",
+        ),
+        *(
+            "1e3",
+            "a:b",
+            "a@b",
+            "%0d%0aX:1",
+            "\\",
+            "%5c",
+            "*",
+            "~",
+            "+",
+            "%20",
+            "\udcff",
+        ),
         *("nul", "CON", "index.php", ".git", "\u2100"),
     )
     choice = rng.random()
@@ -166,7 +198,9 @@ def _bend_path(rng: random.Random, asked: Asked) -> None:
         del pieces[place]
     else:
         pieces.append(rng.choice(odd))
-    asked.path = "/".join(pieces).replace(" ", "%20").replace("\n", "").replace("\r", "")
+    asked.path = (
+        "/".join(pieces).replace(" ", "%20").replace("\n", "").replace("\r", "")
+    )
     asked.route = ""
 
 
@@ -185,7 +219,7 @@ def _bend_kind(rng: random.Random, asked: Asked) -> None:
         if asked.kind == "multipart":
             _bend_files(rng, asked)
     elif odd < 0.75:
-        pairs: dict[str, Any] = dict((name, value) for name, value in asked.form)
+        pairs: dict[str, Any] = {pair[0]: pair[1] for pair in asked.form}
         asked.body = values.json_text(rng, values.bent(rng, pairs))
         asked.kind, asked.method = "json", "POST"
         asked.headers.append(["X-CSRFToken", "⟦csrf⟧"])
@@ -209,7 +243,9 @@ def _bend_charset(rng: random.Random, asked: Asked) -> None:
         "json": "application/json",
         "": "text/plain",
     }.get(asked.kind, "application/x-www-form-urlencoded")
-    form = rng.choice(["{0}; charset={1}", '{0}; charset="{1}"', "{0}; charset*={1}''x"])
+    form = rng.choice(
+        ["{0}; charset={1}", '{0}; charset="{1}"', "{0}; charset*={1}''x"]
+    )
     asked.headers.append(["Content-Type", form.format(main, codec)])
     if rng.random() < 0.5 and not asked.query:
         asked.query.append([rng.choice(values.NAMES), values.text(rng)])

@@ -130,7 +130,9 @@ class Crawler:
         """Take a page as a seed, with each form and each query that it leads to."""
         self._add(Seed(role, route, "GET", path))
         here = self.url + self._real(path)
-        allowed = self.sessions[role].options(here, timeout=60).headers.get("Allow", "POST")
+        allowed = (
+            self.sessions[role].options(here, timeout=60).headers.get("Allow", "POST")
+        )
         if "POST" in allowed:
             self._add(Seed(role, route, "POST", path, (), "urlencoded", (_CSRF,)))
         answer = self.sessions[role].get(here, timeout=60)
@@ -190,7 +192,12 @@ class Crawler:
         for route in ("accounts/login/", "accounts/password/reset/", "s/<slug:slug>/"):
             path = "/" + route.replace("<slug:slug>", "⟦slug⟧")
             self._add(Seed("", route, "GET", path, (("next", "/"), ("lang", "ar"))))
-        for path in ("/static/favicon.svg", "/static/", "/static/x/../y", "/favicon.ico"):
+        for path in (
+            "/static/favicon.svg",
+            "/static/",
+            "/static/x/../y",
+            "/favicon.ico",
+        ):
             self._add(Seed("", "static/", "GET", path))
 
 
@@ -211,7 +218,18 @@ _LISTS = {
     "admin/autocomplete/": "operator",
 }
 _OF_LISTS = (
-    *("q", "status", "type", "source", "campaign", "from", "to", "sort", "tab", "action"),
+    *(
+        "q",
+        "status",
+        "type",
+        "source",
+        "campaign",
+        "from",
+        "to",
+        "sort",
+        "tab",
+        "action",
+    ),
     *("p", "o", "e", "_to_field", "_popup", "foo__bar", "email__contains", "term"),
 )
 _BUTTONS = {"action", "one", "what", "do", "remove", "slot"}
@@ -219,6 +237,9 @@ _BUTTONS = {"action", "one", "what", "do", "remove", "slot"}
 
 def _one_button(fields: Pairs) -> list[tuple[tuple[str, str], ...]]:
     """Return the form once for each of its buttons: a browser sends only the one pressed."""
-    buttons = [pair for pair in fields if pair[0] in _BUTTONS or pair[0].startswith("action")]
+    buttons = [
+        pair for pair in fields if pair[0] in _BUTTONS or pair[0].startswith("action")
+    ]
     rest = [pair for pair in fields if pair not in buttons]
-    return [tuple([*rest, button]) for button in dict.fromkeys(buttons)] or [tuple(rest)]
+    pressed = [(*rest, button) for button in dict.fromkeys(buttons)]
+    return pressed or [tuple(rest)]

@@ -38,7 +38,10 @@ class Asker:
         self.line = Line(url)
 
     def send(
-        self, asked: Asked, things: Mapping[str, str], jars: Mapping[str, Mapping[str, str]]
+        self,
+        asked: Asked,
+        things: Mapping[str, str],
+        jars: Mapping[str, Mapping[str, str]],
     ) -> tuple[Answer, str]:
         """Send a request; return the answer and what is wrong with it."""
         named = {**things, "run_id": run_id(things, asked.number)}
@@ -109,5 +112,7 @@ def outcomes(
                 stage.mend()
             end = min(first + BATCH, amount)
             parts = [range(at, min(at + CHUNK, end)) for at in range(first, end, CHUNK)]
-            waiting = [pool.submit(_ask, part, stage.things, stage.jars) for part in parts]
+            waiting = [
+                pool.submit(_ask, part, stage.things, stage.jars) for part in parts
+            ]
             yield [one for each in waiting for one in each.result()]

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ import django
 from django.db import DatabaseError, connection, transaction
 
 TOKENS = 40
+CLIENTS: dict[str, dict[str, Any]] = {
+    "PENDING": {"source": "signup", "held_for": ["robot", "nosuch"]},
+    "NEEDS_FIX": {"problem_field": "name", "message": "is wrong"},
+    "REVIEW": {},
+    "REJECTED": {"closed_reason": "no"},
+    "DROPPED": {},
+    "CREATED": {},
+}
+"""A client in each status that stays as it is, and what else its row says."""
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 INVITED = "fuzz-invitation-token-0123456789abcdef"
 
@@ -56,7 +66,7 @@ def make(people: dict[str, list[str]]) -> None:
         other = models.Organisation.objects.create(name=slug, slug=slug)
         person = models.User.objects.create_user(*people[role])
         models.Membership.objects.create(organisation=other, user=person, role="owner")
-    for place, (kind, label) in enumerate(models.CustomField.kind.field.choices):
+    for place, (kind, label) in enumerate(models.CustomFieldKind.choices):
         models.CustomField.objects.create(
             organisation=ours, key=f"cf_{kind}", label=str(label), kind=kind,
             options=["One", "Two"], position=place, is_public=True,
@@ -106,15 +116,11 @@ def things() -> dict[str, str]:
     owner = models.User.objects.get(email__startswith="owner@")
     nth = models.Submission.objects.count()
     found = {"slug": ours.slug, "closed": closed.slug, "webhook_secret": SECRET}
-    for status, more in {
-        "PENDING": {"source": "signup", "held_for": ["robot", "nosuch"]},
-        "NEEDS_FIX": {"problem_field": "name", "message": "is wrong"},
-        "REVIEW": {},
-        "REJECTED": {"closed_reason": "no"},
-        "DROPPED": {},
-        "CREATED": {"heffl_id": f"clt_{nth}", "number": f"CLT-{nth}"},
-    }.items():
-        row = _client(ours, nth, status, receipt=f"{nth:08d}{status.lower():_<24}"[:32], **more)
+    CLIENTS["CREATED"] = {"heffl_id": f"clt_{nth}", "number": f"CLT-{nth}"}
+    for status, more in CLIENTS.items():
+        row = _client(
+            ours, nth, status, receipt=f"{nth:08d}{status.lower():_<24}"[:32], **more
+        )
         found[f"client.{status}"] = str(row.uuid)
         found[f"receipt.{status}"] = row.receipt
     found["foreign_client"] = str(_client(closed, nth, "PENDING").uuid)
@@ -178,6 +184,7 @@ def _as_registered(told: Any) -> dict[str, Any]:
         },
     }
 
+
 def _addressed(ours: Any, page: Any, person: Any) -> dict[str, str]:
     """Return what the addresses of mails and of the signup page hold."""
     import hashlib
@@ -220,11 +227,7 @@ def _addressed(ours: Any, page: Any, person: Any) -> dict[str, str]:
 
 PARTS: dict[str, tuple[str, ...]] = {
     "slug": ("⟦slug⟧",),
-    "uuid": tuple(
-        f"⟦client.{status}⟧"
-        for status in "PENDING NEEDS_FIX REVIEW REJECTED DROPPED CREATED".split()
-    )
-    + ("⟦foreign_client⟧",),
+    "uuid": tuple(f"⟦client.{status}⟧" for status in CLIENTS) + ("⟦foreign_client⟧",),
     "import_id": ("⟦import⟧",),
     "pk": ("⟦field⟧", "⟦passkey⟧"),
     "person": ("⟦member⟧",),
@@ -250,12 +253,12 @@ def routes() -> dict[str, list[str]]:
         plain = re.sub(r"[\^$]|\\(?=\W)", "", route) if "(?P" in route else route
         paths = []
         for nth in range(max([1, *(len(PARTS[name]) for name in names)])):
-            paths.append("/" + _PART.sub(lambda one, nth=nth: _part(one, nth), plain))
+            paths.append("/" + _PART.sub(partial(_part, nth), plain))
         found[route] = list(dict.fromkeys(paths))
     return found
 
 
-def _part(found: re.Match[str], nth: int) -> str:
+def _part(nth: int, found: re.Match[str]) -> str:
     those = PARTS[found[1] or found[2]]
     return those[nth % len(those)]
 
@@ -266,8 +269,10 @@ def _patterns(patterns: Any = None, before: str = "") -> list[str]:
     found = []
     for one in patterns or get_resolver().url_patterns:
         route = before + str(one.pattern)
-        inner = isinstance(one, URLResolver)
-        found += _patterns(one.url_patterns, route) if inner else [route]
+        if isinstance(one, URLResolver):
+            found += _patterns(one.url_patterns, route)
+        else:
+            found.append(route)
     return found
 
 

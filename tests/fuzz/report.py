@@ -187,8 +187,12 @@ def slow_ones(stage: Stage, result: Result) -> list[str]:
     for one in result.slowest:
         asked = bender.asked(one.number)
         alone = repeater.seconds(asked)
-        words = f"{asked.method} {asked.path[:60]} ({', '.join(asked.bent) or 'as it is'})"
-        _say(f"  {one.seconds:6.2f} s {alone:6.2f} s  {one.status}  {one.number}: {words}")
+        words = (
+            f"{asked.method} {asked.path[:60]} ({', '.join(asked.bent) or 'as it is'})"
+        )
+        _say(
+            f"  {one.seconds:6.2f} s {alone:6.2f} s  {one.status}  {one.number}: {words}"
+        )
         if alone > SLOW:
             slow.append(f"request {one.number} takes {alone:.2f} s: {words}")
     return slow

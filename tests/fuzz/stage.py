@@ -137,7 +137,9 @@ def complaint_of(line: str) -> Complaint | None:
     if entry.get("level") not in FAULTS and "exception" not in entry:
         return None
     frames = " < ".join(list(entry.get("frames", ()))[::-1][:6])
-    words = f"{entry.get('logger')}: {entry.get('message')} {entry.get('exception', '')}"
+    words = (
+        f"{entry.get('logger')}: {entry.get('message')} {entry.get('exception', '')}"
+    )
     return Complaint(str(entry.get("request_id", "")), f"{words} {frames}".strip())
 
 
@@ -162,7 +164,9 @@ def _database() -> Iterator[str]:
             raise RuntimeError(why_not)
         name = f"fuzz_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+            )
         try:
             yield postgresql.with_database(server, name)
         finally:

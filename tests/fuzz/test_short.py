@@ -20,9 +20,19 @@ from tests.fuzz.wire import NO_ANSWER, Answer, Line
 
 REQUESTS = 500
 SEEDS = [
-    Seed("owner", "o/<slug:slug>/clients/", "GET", "/o/⟦slug⟧/clients/", (("cursor", "x"),)),
-    Seed("", "s/<slug:slug>/", "POST", "/s/⟦slug⟧/", (), "urlencoded", (("name", "A"),)),
-    Seed("", "hook", "POST", "/webhooks/heffl/⟦slug⟧/", kind="signed", body='{"a": [1]}'),
+    Seed(
+        "owner",
+        "o/<slug:slug>/clients/",
+        "GET",
+        "/o/⟦slug⟧/clients/",
+        (("cursor", "x"),),
+    ),
+    Seed(
+        "", "s/<slug:slug>/", "POST", "/s/⟦slug⟧/", (), "urlencoded", (("name", "A"),)
+    ),
+    Seed(
+        "", "hook", "POST", "/webhooks/heffl/⟦slug⟧/", kind="signed", body='{"a": [1]}'
+    ),
 ]
 THINGS = {
     **{"slug": "house", "host": "127.0.0.1:1", "run": "r", "run_id": "fuzz-r-000001"},

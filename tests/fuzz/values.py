@@ -154,22 +154,28 @@ def changed(rng: random.Random, value: str) -> str:
     return value[:place] + piece + value[place + rng.randrange(3) :]
 
 
-def for_field(rng: random.Random, name: str, value: str) -> str:
-    """Return what to put into a field of this name in place of `value`."""
-    odd = rng.random()
-    if name == "cursor" and odd < 0.8:
+def _apt(rng: random.Random, name: str) -> str | None:
+    """Return a value of the kind that a field of this name is about, if it is about one."""
+    if name == "cursor":
         return cursor(rng)
-    if name in ("next", "redirect_to", "url") and odd < 0.8:
+    if name in ("next", "redirect_to", "url"):
         return rng.choice(WAYS)
-    if (name in ("from", "to") or "date" in name or "created" in name) and odd < 0.7:
+    if name in ("from", "to") or "date" in name or "created" in name:
         return rng.choice(DATES)
-    if name in ("credential", "altcha") and odd < 0.6:
+    if name in ("credential", "altcha"):
         told = json_text(rng, bent(rng, _CREDENTIAL))
         wrapped = base64.b64encode(told.encode("utf-8", "surrogatepass")).decode()
         return told if name == "credential" else wrapped
-    if value and odd < 0.9 and ("token" in name or "key" in name or "uuid" in name):
-        return changed(rng, value)
-    if value and odd < 0.3:
+    return None
+
+
+def for_field(rng: random.Random, name: str, value: str) -> str:
+    """Return what to put into a field of this name in place of `value`."""
+    odd, apt = rng.random(), _apt(rng, name)
+    if apt is not None and odd < 0.75:
+        return apt
+    is_token = any(word in name for word in ("token", "key", "uuid"))
+    if value and odd < (0.9 if is_token else 0.3):
         return changed(rng, value)
     if odd < 0.4:
         return json_text(rng, json_value(rng))

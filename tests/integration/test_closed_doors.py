@@ -179,7 +179,9 @@ def test_an_open_page_answers_in_its_own_name(closed, route):
     assert here != answered(("GET", path, "nothing", {}), NEVER)
 
 
-@pytest.mark.parametrize("path", ["/s/{slug}/r/{receipt}/", "/s/{slug}/embed/r/{receipt}/"])
+@pytest.mark.parametrize(
+    "path", ["/s/{slug}/r/{receipt}/", "/s/{slug}/embed/r/{receipt}/"]
+)
 def test_who_signed_up_before_still_sees_how_far_it_is_in_its_colours(closed, path):
     answer = Client().get(path.format(slug=CLOSED, receipt="cd" * 16))
 

@@ -15,7 +15,16 @@ from clients_app.accounts.own_address import own_address
 from clients_app.content_type import plain
 from heffl_portal.wsgi import application
 
-PASSED_OVER = ("x", "//[", "http://[", "//evil.example", "\\\\evil", "/\\evil", "/a\nb", "")
+PASSED_OVER = (
+    "x",
+    "//[",
+    "http://[",
+    "//evil.example",
+    "\\\\evil",
+    "/\\evil",
+    "/a\nb",
+    "",
+)
 
 
 def ask(path="/", query="", body=b"", **environ):
@@ -74,7 +83,9 @@ def test_a_place_that_is_none_leads_to_the_first_page(owner, signed_in, page, pl
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("text", ["[" * 2_900, "9" * 2_900, "\x00", "//8", "=", "a" * 9_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 2_900, "9" * 2_900, "\x00", "//8", "=", "a" * 9_000]
+)
 def test_what_is_no_cursor_at_all_leads_to_the_first_page(owner, signed_in, text):
     coded = base64.urlsafe_b64encode(text.encode()).decode()[:2_900]
 
@@ -84,7 +95,9 @@ def test_what_is_no_cursor_at_all_leads_to_the_first_page(owner, signed_in, text
 
 
 @pytest.mark.parametrize("where", PASSED_OVER)
-@pytest.mark.parametrize("page", ["login/", "password/reset/", "signup/", "2fa/webauthn/login/"])
+@pytest.mark.parametrize(
+    "page", ["login/", "password/reset/", "signup/", "2fa/webauthn/login/"]
+)
 def test_a_way_on_that_cannot_be_read_is_passed_over(db, page, where):
     client = Client(raise_request_exception=False)
 
@@ -161,7 +174,9 @@ ODD_TYPES = [
 @pytest.mark.parametrize(
     "path", ["/accounts/login/", "/s/nosuch/", "/webhooks/heffl/nosuch/", "/admin/"]
 )
-@pytest.mark.parametrize("body", [b"", b"--a\r\n\r\nlogin=a\r\n--a--"], ids=["get", "post"])
+@pytest.mark.parametrize(
+    "body", [b"", b"--a\r\n\r\nlogin=a\r\n--a--"], ids=["get", "post"]
+)
 def test_a_body_of_a_kind_that_nobody_understands_is_refused(db, path, said, body):
     status, text = ask(path, "q=%41&next=//[", body, CONTENT_TYPE=said)
 
