@@ -118,9 +118,7 @@ def audit_lines(organisation: Organisation, filters: AuditFilters) -> Iterator[b
         chunk = list(events[:AUDIT_CHUNK])
         _learn_names(names, {event.actor_id for event in chunk if event.actor_id})
         if head or chunk:
-            yield (
-                head + lines([_audit_cells(each, names) for each in chunk])
-            ).encode()
+            yield (head + lines([_audit_cells(each, names) for each in chunk])).encode()
         if not chunk:
             return
         head = ""
