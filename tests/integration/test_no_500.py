@@ -9,11 +9,11 @@ import logging
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core.wsgi import get_wsgi_application
 from django.test import Client, RequestFactory
 
 from clients_app.accounts.own_address import own_address
-from clients_app.content_type import plain
-from heffl_portal.wsgi import application
+from clients_app.content_type import guarded, plain
 
 PASSED_OVER = (
     "x",
@@ -39,6 +39,7 @@ def ask(path="/", query="", body=b"", **environ):
         **environ,
     }
     statuses = []
+    application = guarded(get_wsgi_application())
     answer = application(told, lambda status, headers: statuses.append(int(status[:3])))
     text = b"".join(answer).decode()
     answer.close()
