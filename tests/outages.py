@@ -210,7 +210,7 @@ def _ask(
 
     response = application(request.environ, start)
     body = b"".join(response)
-    response.close()
+    response.close()  # type: ignore[attr-defined]
     return answer | {"body": body.decode(errors="replace")[:4000]}
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 FILE = Path(__file__).with_name("breached.bin")
 WIDTH = 5
-"""Bytes of each digest: one harmless password in ten million is refused by mistake."""
+"""Bytes of each digest: one harmless password in seven million is refused by mistake."""
 MOST = 500
 """Characters looked at; no leaked password is nearly as long."""
 

@@ -1,7 +1,7 @@
 """Guessing is slowed down, and nobody can lock anybody else out.
 
 Wrong tries count per address and place: the fifth brings a wait, each further one twice as
-long. A try takes its place before the password is looked at, so the count is exact however
+long, and a try that comes too early makes it a little longer. A try takes its place before the password is looked at, so the count is exact however
 many come at once; no thread ever waits. A right one gives its place back, and no more:
 somebody in the same network cannot have theirs forgotten that way.
 
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F, FloatField, Value
+from django.db.models.functions import Least
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -32,6 +34,8 @@ log = logging.getLogger("portal.accounts")
 FREE = 5
 FIRST_WAIT = 60.0
 LONGEST_WAIT = 3600.0
+IMPATIENCE = 10.0
+"""Seconds that each try adds which comes before its time, and is not looked at."""
 FORGET_AFTER = timedelta(days=1)
 """Without a try; then a place counts anew."""
 NETWORK = Limit(window=3600.0, odd=60, most=60)
@@ -108,6 +112,20 @@ def _take(place: Place, now: datetime) -> int:
     return row.tries
 
 
+def _too_early(place: Place, now: datetime) -> float:
+    """Return for how long a place still waits, 0 when it does not; asking makes it longer."""
+    moment = now.timestamp()
+    waiting = SignInPlace.objects.filter(mark=place.mark, free_at__gt=moment)
+    if not waiting.exists():
+        return 0.0
+    longest = moment + LONGEST_WAIT
+    waiting.update(
+        free_at=Least(F("free_at") + IMPATIENCE, Value(longest, FloatField()))
+    )
+    free_at = waiting.values_list("free_at", flat=True).first()
+    return free_at - moment if free_at else 0.0
+
+
 def _begin(
     request: HttpRequest, whose: str, place: Place, everywhere: Limit, now: datetime
 ) -> Try:
@@ -117,9 +135,8 @@ def _begin(
         bounds.append((network, NETWORK))
         if not place.is_known:
             bounds.append((throttle.mark_of("tries at", whose), everywhere))
-    waiting = SignInPlace.objects.filter(mark=place.mark, free_at__gt=now.timestamp())
-    if free_at := waiting.values_list("free_at", flat=True).first():
-        raise TooManyTries(free_at - now.timestamp())
+    if seconds := _too_early(place, now):
+        raise TooManyTries(seconds)
     with transaction.atomic():
         is_odd = _take(place, now) >= FREE
         for mark, limit in bounds:

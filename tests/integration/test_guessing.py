@@ -82,13 +82,27 @@ def test_the_wait_doubles_up_to_an_hour_whoever_has_the_address(address, clock):
         waits.append(int(refused.headers["Retry-After"]))
         clock(seconds=waits[-1])
 
-    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert waits == [70, 130, 250, 490, 970, 1930, 3600, 3600]
 
 
-def test_a_refused_try_is_not_looked_at_and_makes_no_longer_wait(clock):
+def test_a_try_that_comes_too_early_is_not_looked_at_and_waits_a_little_longer(clock):
     guess(5)
-    guess(20, password=PASSWORD)
-    clock(seconds=60)
+    refused = [sign_in(password=PASSWORD) for _ in range(4)]
+    waits = [int(answer.headers["Retry-After"]) for answer in refused]
+    assert waits == [70, 80, 90, 100]
+    clock(seconds=99)
+    assert int(sign_in(password=PASSWORD).headers["Retry-After"]) == 11
+
+    clock(seconds=11)
+
+    assert is_in(sign_in(password=PASSWORD))
+
+
+def test_no_haste_makes_a_wait_longer_than_an_hour(clock):
+    guess(5)
+    guess(600)
+
+    clock(seconds=3600)
 
     assert is_in(sign_in(password=PASSWORD))
 
@@ -98,7 +112,7 @@ def test_a_wait_says_how_many_minutes(clock):
     clock(seconds=60)
     guess(1)
 
-    assert "Wait 2 minutes" in sign_in().content.decode()
+    assert "Wait 3 minutes" in sign_in().content.decode()
 
 
 def test_a_quiet_day_forgets_the_tries(clock):

@@ -205,7 +205,7 @@ def test_a_body_of_a_known_kind_keeps_its_kind_and_its_boundary(said, kept):
 
 
 @pytest.mark.parametrize(
-    "path", ["/accounts/login/", "/s/al-noor/", "/s/nosuch/", "/nosuch/", "/readyz"]
+    "path", ["/accounts/login/", "/s/al-noor/", "/s/nosuch/", "/nosuch/"]
 )
 @pytest.mark.parametrize("said", ["", "text/plain; charset=utf-8"])
 def test_an_address_with_too_many_parameters_is_refused(organisation, path, said):

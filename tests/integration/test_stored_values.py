@@ -42,7 +42,17 @@ from tests.routes import OF_A_PERSON, OF_AN_ORGANISATION, PUBLIC
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 TEXTS = ["", "Mars/Base", "-1", "<b>\u202e٣", "zz", "None"]
-SHAPES = [None, {}, [], "text", 0, [None, 1, {}], [[1]], {"a": {"b": []}}, [{"key": 1}]]
+SHAPES: list[object] = [
+    None,
+    {},
+    [],
+    "text",
+    0,
+    [None, 1, {}],
+    [[1]],
+    {"a": {"b": []}},
+    [{"key": 1}],
+]
 MOMENTS = [
     datetime(1, 1, 1, tzinfo=UTC),
     datetime(9999, 12, 31, 23, 59, tzinfo=UTC),
