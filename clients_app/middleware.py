@@ -53,10 +53,13 @@ def request_log(get_response: Handler) -> Handler:
             match = request.resolver_match
             route = match.view_name if match else ""
             if route and route not in _QUIET:
+                # Only where the page asked who it is: a log line asks no database.
+                person = getattr(request, "_cached_user", None)
                 log.info(
                     "request",
                     extra={
                         "route": route,
+                        "user": getattr(person, "pk", None),
                         "method": request.method,
                         "status": response.status_code,
                         "duration_ms": round((time.perf_counter() - started) * 1000, 1),

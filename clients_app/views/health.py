@@ -22,7 +22,7 @@ _well: dict[str, bool] = {}
 def health_alive(request: HttpRequest) -> HttpResponse:
     """Answer 200, "ok" and the version, while the process can answer at all."""
     text = f"ok\nheffl-portal {settings.VERSION}\n"
-    return HttpResponse(text, content_type="text/plain")
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
 @require_safe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -27,10 +28,13 @@ def _refused(
 def webhook_receive(request: HttpRequest, slug: str) -> HttpResponse:
     """Take in one message of Heffl: 200, or 400, 401, 413 with nothing changed.
 
+    Without HTTPS, where there is some, 403: nobody is led on to the other address.
     A sender's retry of a message that is known already is 200; the very same message
     again is 400. Who cannot sign is not told whether there is such an organisation, or
     whether it expects messages: the answers are the same.
     """
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        return _refused(None, 403, "without_https")
     organisation = Organisation.objects.filter(slug=slug).first()
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
