@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -19,7 +20,7 @@ from clients_app import outage
 from clients_app.content_type import REFUSED
 from clients_app.models import Membership
 from clients_app.request_id import request_id
-from clients_app.views import errors, strangers
+from clients_app.views import errors, strangers, uploads
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 log = logging.getLogger("portal.web")
@@ -112,6 +113,26 @@ def no_cookies(get_response: Handler) -> Handler:
     return middleware
 
 
+def size_bound(get_response: Handler) -> Handler:
+    """Answer 413 to what is larger than its page takes, before any of it is read.
+
+    The pages for strangers do so themselves, once they know whose page it is.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_view(
+        request: HttpRequest, view: Callable[..., Any], *_: Any
+    ) -> HttpResponse | None:
+        if strangers.is_public(request) or not uploads.is_too_large(request, view):
+            return None
+        return errors.page(request, 413)
+
+    middleware.process_view = process_view  # type: ignore[attr-defined]
+    return middleware
+
+
 def probes(get_response: Handler) -> Handler:
     """Answer monitoring at once, whatever it calls the host: no session, no person."""
 
@@ -151,7 +172,7 @@ def plain_faults(get_response: Handler) -> Handler:
         if away := outage.of(exception):
             return errors.database_away(request, away)
         if isinstance(exception, errors.TOO_MUCH):
-            return errors.page(request, 413)
+            return errors.bad_request(request, exception)
         return None
 
     middleware.process_exception = process_exception  # type: ignore[attr-defined]

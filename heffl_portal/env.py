@@ -68,7 +68,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class WebServer:
-    """What gunicorn needs to know: the loopback port and the number of processes."""
+    """What the web server needs to know: the loopback port and the number of processes."""
 
     port: int
     workers: int

@@ -1,7 +1,9 @@
-"""How gunicorn serves the portal: `gunicorn -c python:heffl_portal.web_server`.
+"""The web server: `python -m heffl_portal.web_server` starts it, and this is its setting.
 
-The master loads everything once; its workers share that memory, and one that dies is
-replaced at once. A reverse proxy with TLS stands before it in production.
+gunicorn's master loads everything once; its workers share that memory, and one that dies is
+replaced at once. In each worker waitress serves (heffl_portal.connections). It listens on
+PORT of this machine, or on the sockets that systemd hands over. A reverse proxy with TLS
+stands before it in production.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 from typing import Any
 
 from heffl_portal import __version__, env
@@ -20,17 +23,13 @@ with explained():
 
 wsgi_app = "heffl_portal.wsgi:application"
 bind = f"127.0.0.1:{_server.port}"
-worker_class = "gthread"
+worker_class = "heffl_portal.web_worker.PortalWorker"
 workers = _server.workers
 threads = 16  # a page that waits for its number holds one
 preload_app = True
 timeout = 60
 graceful_timeout = 10
-keepalive = 5
-limit_request_line = 4094
-limit_request_fields = 64
-limit_request_field_size = 8190
-forwarded_allow_ips = ""  # TRUSTED_PROXY_COUNT decides, in Django
+backlog = 1024
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 accesslog = None
@@ -38,8 +37,10 @@ logconfig_dict = logging_config() | {
     "loggers": {
         "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "gunicorn.access": {"handlers": [], "propagate": False},
-        "gunicorn.http": {"level": "ERROR"},  # it warns of every HEAD request
-    }
+        "waitress": {"level": "WARNING", "filters": ["no_addresses"]},
+        "waitress.queue": {"level": "ERROR"},
+    },
+    "filters": {"no_addresses": {"()": "heffl_portal.connections.NoAddresses"}},
 }
 
 
@@ -58,3 +59,15 @@ def when_ready(server: Any) -> None:
     logging.getLogger("portal.web").info(
         "started", extra={"role": "web", "version": __version__}
     )
+
+
+def main() -> None:
+    """Serve. Does not return while the server runs."""
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    sys.argv = ["heffl-portal", "--config", "python:heffl_portal.web_server"]
+    WSGIApplication("%(prog)s").run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The WSGI application, for gunicorn and others."""
+"""The WSGI application, for the web server and others."""
 
 import os
 

@@ -32,7 +32,7 @@ from scripts.supervisor import (
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SANDBOX_PORT = 8100
-WEB_SERVER = ("-m", "gunicorn", "-c", "python:heffl_portal.web_server")
+WEB_SERVER = ("-m", "heffl_portal.web_server")
 """What Python runs to serve the pages."""
 PEOPLE = {
     "owner@demo.test": "owner",

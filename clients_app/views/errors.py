@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from clients_app import health, outage
 from clients_app.request_id import request_id
-from clients_app.views import strangers, submissions
+from clients_app.views import strangers, submissions, uploads
 
 log = logging.getLogger("portal.web")
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
@@ -95,10 +95,13 @@ def _watched(request: HttpRequest, pieces: Iterable[bytes]) -> Iterator[bytes]:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400, or 413 to what is too large (a middleware may have read it first).
 
-    A session that could not be stored comes here too, and is an outage.
+    A file where none is taken is 415. A session that could not be stored comes here too,
+    and is an outage.
     """
     if away := outage.of(exception):
         return database_away(request, away)
+    if isinstance(exception, uploads.UnexpectedFile):
+        return page(request, 415)
     return page(request, 413 if isinstance(exception, TOO_MUCH) else 400)
 
 

@@ -35,10 +35,13 @@ from clients_app.models import (
 from clients_app.questions import custom_fields
 from clients_app.views.access import members_only
 from clients_app.views.downloads import as_file
+from clients_app.views.uploads import takes_files
 
 LISTED = 20
 LOOKED_AT = 50
 """Rows in which a column's first values are looked for."""
+SAID_IN_WORDS = 1_048_576
+"""By so much a file may be too large and still hear so at its field."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -54,6 +57,7 @@ def _import(member: Membership, import_id: UUID) -> FileImport:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @members_only(Role.REVIEWER)
+@takes_files(sheets.MAX_BYTES + SAID_IN_WORDS)
 def import_start(request: HttpRequest, member: Membership) -> HttpResponse:
     """Take a file, and list what was imported lately."""
     problem = ""

@@ -21,11 +21,12 @@ from django.views.decorators.http import (
 )
 
 from clients_app.models import Membership, Role, SignupLanguage, SignupPage
-from clients_app.signup import page_settings, qr
+from clients_app.signup import logos, page_settings, qr
 from clients_app.signup.page_form import SignupPageForm
 from clients_app.views import brand, signup
 from clients_app.views.access import members_only
 from clients_app.views.downloads import as_file
+from clients_app.views.uploads import takes_files
 
 
 def _address(request: HttpRequest, member: Membership, route: str) -> str:
@@ -41,6 +42,7 @@ def _code(address: str, member: Membership) -> SafeString:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @members_only(Role.ADMIN)
+@takes_files(2 * logos.MOST_BYTES)
 def settings_signup(request: HttpRequest, member: Membership) -> HttpResponse:
     """Show and change the signup page, and how people get to it."""
     page = SignupPage.of(member.organisation)

@@ -77,6 +77,11 @@ def _words(status: int) -> tuple[str, str]:
                 "The form was larger than 1 MB or had too many fields. Nothing was "
                 "saved. Go back and shorten the answers."
             )
+        case 415:
+            return _("No file is taken here"), _(
+                "A file was sent to a page that takes none. Nothing was saved. Go back "
+                "and send the form without it."
+            )
         case 429:
             return _("Too many tries"), _(
                 "Too many forms were sent from this network. Wait 10 minutes and try "

@@ -1,4 +1,4 @@
-"""A whole portal for a real browser: gunicorn, the worker and the stand-in as in production.
+"""A whole portal for a real browser: web server, worker and the stand-in as in production.
 
 They are processes of their own over the test's database; only durations are shorter.
 """

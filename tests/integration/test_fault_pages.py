@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.shortcuts import render
 
-PAGES = ["400", "403", "403_csrf", "404", "413", "500", "503"]
+PAGES = ["400", "403", "403_csrf", "404", "413", "415", "500", "503"]
 
 
 @pytest.mark.parametrize("name", PAGES)

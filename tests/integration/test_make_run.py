@@ -98,7 +98,7 @@ class PortalRun:
             text=True,
             check=True,
         ).stdout
-        names = {"gunicorn": "web", "deliver": "worker", "heffl_sandbox": "sandbox"}
+        names = {"web_server": "web", "deliver": "worker", "heffl_sandbox": "sandbox"}
         found = {}
         for line in listed.splitlines():
             pid, parent, command = line.split(maxsplit=2)

@@ -1,0 +1,77 @@
+"""A process of the web server: gunicorn starts and watches it, waitress serves in it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from time import monotonic
+from typing import Any
+
+from gunicorn.workers.base import Worker
+from waitress import wasyncore
+
+from heffl_portal.connections import CONNECTIONS, Doors, open_doors
+
+SPARE_FILES = 1_000
+"""Files that a process needs beside its connections: the database, static files, answers."""
+TURN = 0.001
+"""Seconds a thread may compute while the event loop waits: so long twice per connection."""
+LINGER = 2.0
+"""Seconds that a kept connection stays open when we stop: a request may be on its way."""
+
+
+class PortalWorker(Worker):  # type: ignore[misc]
+    """Serves until it is told to stop, then finishes what is under way."""
+
+    def run(self) -> None:
+        """Serve. Returns after SIGTERM, and when the master is gone."""
+        from clients_app.views.uploads import bound_at  # needs the application
+
+        sys.setswitchinterval(TURN)
+        allow_files(CONNECTIONS + SPARE_FILES)
+        listeners = [each.sock for each in self.sockets]
+        self._channels, doors = open_doors(
+            self.wsgi, listeners, self.cfg.threads, bound_at
+        )
+        while self.alive and self.ppid == os.getppid():
+            self._turn(0.5)
+        self._finish(doors)
+
+    def _turn(self, seconds: float) -> None:
+        """Let the event loop go round once; the master sees that it does."""
+        self.notify()
+        wasyncore.poll2(seconds, self._channels)
+
+    def _finish(self, doors: list[Doors]) -> None:
+        """Accept nothing more, and answer what has been asked, for as long as is allowed."""
+        for each in doors:
+            each.stop_accepting()
+        now = monotonic()
+        last, linger = now + float(self.cfg.graceful_timeout) - 1, now + LINGER
+        while (now := monotonic()) < last:
+            self._turn(0.1)
+            open_now: list[Any] = []
+            for each in doors:
+                each.maintenance(now)
+                open_now += each.active_channels.values()
+            if not any(busy(each) or now < linger for each in open_now):
+                break
+
+
+def busy(connection: Any) -> bool:
+    """Say whether somebody on a connection waits for the rest of something."""
+    return bool(
+        connection.requests
+        or connection.total_outbufs_len
+        or connection.request is not None
+        or connection.farewell
+    )
+
+
+def allow_files(wanted: int) -> None:
+    """Let this process open so many files, if the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
