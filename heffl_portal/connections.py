@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import logging
 import socket
+import struct
 from collections.abc import Callable
 from io import BytesIO
 from time import monotonic
@@ -48,6 +49,8 @@ FIRST_LINE, HEADERS = 4094, 32_768
 FILE_THREADS = 1
 FILES = (".csv", ".xlsx")
 
+AT_ONCE = struct.pack("ii", 1, 0)
+
 BoundAt = Callable[[str], int]
 
 
@@ -80,6 +83,11 @@ def settings_of(bound_at: BoundAt) -> Adjustments:
 
 class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request as it comes in."""
+
+    adj: Any
+    error: Any
+    began: float
+    body_bytes_received: int
 
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
@@ -120,7 +128,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         """Return when its sender has had enough time."""
         if not self.headers_finished:
             return self.began + HEAD
-        return self.began + GRACE + self.body_bytes_received / PACE
+        return float(self.began + GRACE + self.body_bytes_received / PACE)
 
 
 class Answer(WSGITask):  # type: ignore[misc]
@@ -153,7 +161,9 @@ class TooLarge(Answer):
     def get_environment(self) -> dict[str, Any]:
         """Return the environment of the request without its body."""
         environ: dict[str, Any] = super().get_environment()
-        length = max(self.request.content_length, self.request.body_bytes_received)
+        received = self.request.body_bytes_received
+        most = self.request.adj.max_request_body_size
+        length = max(self.request.content_length, received, most)
         environ |= {"wsgi.input": BytesIO(), "CONTENT_LENGTH": str(length)}
         return environ
 
@@ -170,6 +180,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     parser_class = Request
     task_class = Answer
     error_task_class = staticmethod(refusal)
+    will_close: bool
+    close_when_flushed: bool
     refused = False
     farewell = 0.0
     left = FAREWELL_BYTES
@@ -184,7 +196,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self.moved = monotonic()
         if self.farewell:
             self.left -= len(data)
-            self.will_close = self.will_close or self.left < 0
+            if self.left < 0:
+                self.server.end(self)
             return False
         more = bool(super().received(data))
         self.server.has_grown(len(data))
@@ -225,6 +238,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         except OSError:
             self.will_close = True
 
+    def cut(self) -> None:
+        """End it at once, whether or not its other side takes what is on its way."""
+        if self.total_outbufs_len:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        self.handle_close()
+
     @property
     def at_work(self) -> bool:
         """Say whether a whole request is with a thread or waits for one."""
@@ -249,7 +268,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Return the bytes that it holds in memory."""
         requests = [*self.requests, *filter(None, [self.request])]
         answers = sum(len(one) for one in [*self.outbufs] if not on_disk(one))
-        return answers + sum(each.held for each in requests)
+        return int(answers + sum(each.held for each in requests))
 
 
 def on_disk(buffer: Any) -> bool:
@@ -263,20 +282,41 @@ class Doors:
     channel_class = Connection
     stopping = False
     grown = 0
+    most = CONNECTIONS
     active_channels: dict[int, Connection]
+    task_dispatcher: ThreadedTaskDispatcher
     files: ThreadedTaskDispatcher
+    ending: list[Connection]
+
+    def readable(self) -> bool:
+        """Begin a round of the event loop: end what is to be ended, see what is due."""
+        self.cut_ended()
+        return bool(super().readable())  # type: ignore[misc]
+
+    def end(self, one: Connection) -> None:
+        """Let a connection end when the next round begins: not amid what this one found."""
+        one.will_close = True
+        self.ending.append(one)
+
+    def cut_ended(self) -> None:
+        """End what was to be ended."""
+        for one in self.ending:
+            if self.active_channels.get(one._fileno) is one:
+                one.cut()
+        self.ending = []
 
     def handle_accept(self) -> None:
         """Accept a connection; where there are too many, the oldest that waits goes."""
-        waiting = [each for each in self.active_channels.values() if not each.at_work]
-        if len(self.active_channels) >= CONNECTIONS and waiting:
-            min(waiting, key=lambda each: each.moved).will_close = True
+        there = [one for one in self.active_channels.values() if not one.will_close]
+        waiting = [one for one in there if not one.at_work]
+        if len(there) >= self.most and waiting:
+            self.end(min(waiting, key=lambda one: one.moved))
         super().handle_accept()  # type: ignore[misc]
 
     def add_task(self, connection: Connection) -> None:
         """Hand a whole request to a thread: files have their own, and few."""
         path = getattr(connection.requests[0], "path", "")
-        lane = self.files if path.endswith(FILES) else self.task_dispatcher  # type: ignore[attr-defined]
+        lane = self.files if path.endswith(FILES) else self.task_dispatcher
         lane.add_task(connection)
 
     def has_grown(self, by: int) -> None:
@@ -300,7 +340,7 @@ class Doors:
         for one in sorted(movable, key=weights.__getitem__, reverse=True):
             if over <= 0:
                 return
-            one.will_close = True
+            self.end(one)
             over -= weights[one]
 
     def maintenance(self, now: float) -> None:
@@ -308,8 +348,9 @@ class Doors:
         moment = monotonic()
         for one in list(self.active_channels.values()):
             if one.overdue_at < moment:
-                one.will_close = True
+                self.end(one)
         self.weigh()
+        self.cut_ended()
 
     def stop_accepting(self) -> None:
         """Take no more connections; those there are get their answers."""
@@ -332,11 +373,16 @@ class UnixDoors(Doors, UnixWSGIServer):  # type: ignore[misc]
 
 
 def open_doors(
-    application: Any, listeners: list[socket.socket], threads: int, bound_at: BoundAt
+    application: Any,
+    listeners: list[socket.socket],
+    threads: int,
+    bound_at: BoundAt,
+    most: int = CONNECTIONS,
 ) -> tuple[dict[int, Any], list[Doors]]:
     """Return the map for the event loop and a server per listening socket.
 
-    `bound_at` says for a path how many bytes its page takes.
+    `bound_at` says for a path how many bytes its page takes; `most` is how many connections
+    there may be.
     """
     adjustments = settings_of(bound_at)
     channels: dict[int, Any] = {}
@@ -352,7 +398,7 @@ def open_doors(
             sockinfo=(listener.family, listener.type, listener.proto, None),
         )  # fmt: skip
         server.server_name = str(server.effective_host)
-        server.files = files
+        server.files, server.most, server.ending = files, most, []
         made.append(server)
     return channels, made
 
@@ -361,7 +407,8 @@ class NoAddresses(logging.Filter):
     """waitress names the path of what it could not answer: that is not for a log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Leave out what would be filled in, where it is a path."""
-        if str(record.msg).endswith(" serving %s"):
-            record.msg, record.args = record.msg.removesuffix(" %s"), ()
+        """Leave out the path."""
+        before, said, _path = str(record.msg).partition(" while serving ")
+        if said:
+            record.msg = f"{before} while serving a request"
         return True

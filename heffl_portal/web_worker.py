@@ -13,8 +13,8 @@ from waitress import wasyncore
 
 from heffl_portal.connections import CONNECTIONS, Doors, open_doors
 
-SPARE_FILES = 1_000
-"""Files that a process needs beside its connections: the database, static files, answers."""
+FILES = 5_000
+"""Files that a process may have open: connections, answers that wait on disk, the database."""
 TURN = 0.001
 """Seconds a thread may compute while the event loop waits: so long twice per connection."""
 LINGER = 2.0
@@ -29,10 +29,10 @@ class PortalWorker(Worker):  # type: ignore[misc]
         from clients_app.views.uploads import bound_at  # needs the application
 
         sys.setswitchinterval(TURN)
-        allow_files(CONNECTIONS + SPARE_FILES)
+        most = min(CONNECTIONS, allow_files(FILES) // 2)
         listeners = [each.sock for each in self.sockets]
         self._channels, doors = open_doors(
-            self.wsgi, listeners, self.cfg.threads, bound_at
+            self.wsgi, listeners, self.cfg.threads, bound_at, most
         )
         while self.alive and self.ppid == os.getppid():
             self._turn(0.5)
@@ -69,9 +69,11 @@ def busy(connection: Any) -> bool:
     )
 
 
-def allow_files(wanted: int) -> None:
-    """Let this process open so many files, if the system lets it."""
+def allow_files(wanted: int) -> int:
+    """Let this process open so many files; return how many the system lets it have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most

@@ -6,6 +6,8 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+PATIENCE = 120.0
+"""Seconds that what must come may take on a machine that has much else to do."""
 HALF_HEAD = b"GET /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nUser-Agent: sl"
 HALF_BODY = (
     b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
@@ -18,7 +20,7 @@ def opened(port: int, sent: bytes = b"", room: int = 0) -> socket.socket:
     made = socket.socket()
     if room:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-    made.settimeout(30)
+    made.settimeout(PATIENCE)
     made.connect(("127.0.0.1", port))
     if sent:
         made.sendall(sent)

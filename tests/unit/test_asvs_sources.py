@@ -272,7 +272,7 @@ def test_nothing_but_heffl_and_mail_is_called():
         if CALLERS.search(path.read_text())
     }
     assert {each for each in calling if not each.startswith("clients_app/heffl/")} <= {
-        "heffl_portal/web_server.py",  # takes the socket that it is handed
+        "heffl_portal/connections.py",  # takes the socket that it is handed
     }
 
 
