@@ -140,7 +140,9 @@ def probes(get_response: Handler) -> Handler:
         if request.path_info not in PROBES:
             return get_response(request)
         request.resolver_match = resolve(request.path_info)
-        answer: HttpResponseBase = request.resolver_match.func(request)
+        answer: HttpResponse = request.resolver_match.func(request)
+        # CommonMiddleware, which comes later, would say it: without it no connection goes on.
+        answer.headers["Content-Length"] = str(len(answer.content))
         return answer
 
     return middleware

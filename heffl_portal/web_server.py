@@ -33,14 +33,16 @@ backlog = 1024
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 accesslog = None
-logconfig_dict = logging_config() | {
+_logging = logging_config()
+logconfig_dict = _logging | {
     "loggers": {
         "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "gunicorn.access": {"handlers": [], "propagate": False},
         "waitress": {"level": "WARNING", "filters": ["no_addresses"]},
         "waitress.queue": {"level": "ERROR"},
     },
-    "filters": {"no_addresses": {"()": "heffl_portal.connections.NoAddresses"}},
+    "filters": _logging["filters"]
+    | {"no_addresses": {"()": "heffl_portal.connections.NoAddresses"}},
 }
 
 

@@ -10,6 +10,7 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.test import Client
 from django.urls import resolve
 
+from clients_app.middleware import PROBES
 from clients_app.models import FileImport, Role
 from clients_app.views import uploads
 from tests import routes
