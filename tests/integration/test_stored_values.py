@@ -84,6 +84,39 @@ def odd_values(field):
     return []
 
 
+def clients_of(organisation, key):
+    """Make a client in each status that pages tell apart, with its past."""
+    rows = [
+        SubmissionFactory(
+            organisation=organisation,
+            status=status,
+            source="signup",
+            receipt=f"receipt-{status}",
+            heffl_id="clt_1" if status == Status.CREATED else "",
+        )
+        for status in (Status.PENDING, Status.NEEDS_FIX, Status.REVIEW, Status.CREATED)
+    ]
+    for row in rows:
+        DeliveryAttempt.objects.create(
+            submission=row,
+            fence=1,
+            fingerprint=key.fingerprint,
+            started_at=timezone.now(),
+            deadline_at=timezone.now(),
+            body_sha256="a" * 64,
+        )
+        SubmissionRevision.objects.create(
+            submission=row, revision=1, answers={"name": "Old"}, type="company"
+        )
+        AuditEvent.objects.create(
+            organisation_id=organisation.pk,
+            action="submission.accepted",
+            object_type="submission",
+            object_id=str(row.uuid),
+        )
+    return rows
+
+
 @pytest.fixture
 def furnished(owner, organisation, settings):
     """Furnish the organisation with a row of everything that its pages show."""
@@ -123,34 +156,7 @@ def furnished(owner, organisation, settings):
         token_hash="a" * 64,
         expires_at=timezone.now(),
     )
-    rows = [
-        SubmissionFactory(
-            organisation=organisation,
-            status=status,
-            source="signup",
-            receipt=f"receipt-{status}",
-            heffl_id="clt_1" if status == Status.CREATED else "",
-        )
-        for status in (Status.PENDING, Status.NEEDS_FIX, Status.REVIEW, Status.CREATED)
-    ]
-    for row in rows:
-        DeliveryAttempt.objects.create(
-            submission=row,
-            fence=1,
-            fingerprint=key.fingerprint,
-            started_at=timezone.now(),
-            deadline_at=timezone.now(),
-            body_sha256="a" * 64,
-        )
-        SubmissionRevision.objects.create(
-            submission=row, revision=1, answers={"name": "Old"}, type="company"
-        )
-        AuditEvent.objects.create(
-            organisation_id=organisation.pk,
-            action="submission.accepted",
-            object_type="submission",
-            object_id=str(row.uuid),
-        )
+    rows = clients_of(organisation, key)
     made = FileImport.objects.create(
         organisation=organisation,
         created_by=owner.user,
