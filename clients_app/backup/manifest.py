@@ -119,8 +119,6 @@ def _ending(file: IO[bytes], path: Path) -> tuple[Manifest, int, str]:
         manifest = _parsed(file.read(told))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise _foreign(path) from None
-    if manifest.size != summed - told:
-        raise _damaged(path)
     return manifest, summed, footer[2].decode()
 
 

@@ -204,6 +204,31 @@ def test_an_empty_database_is_filled(place, good):
     require_held(target, old_schema.OPEN)
 
 
+def test_a_log_left_beside_a_lost_database_is_not_played_into_the_new_one(
+    place, source
+):
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has its log beside")
+    lost = place.copy(source, "lost")
+    good = backed_up(lost, place.folder / "lost-backup")
+    path = path_of(lost)
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.execute("UPDATE clients_app_organisation SET name = 'Of the log'")
+        writer.commit()
+        shutil.copy(f"{path}-wal", place.folder / "log")
+    path.unlink()
+    shutil.copy(place.folder / "log", f"{path}-wal")
+
+    done = manage("restore", good, url=lost)
+
+    assert done.returncode == 0, done.stderr
+    assert ask(lost, "SELECT name FROM clients_app_organisation") == [("Old Times",)]
+    assert Path(f"{path}-wal.before-restore").exists()
+    require_held(lost, old_schema.OPEN)
+
+
 def tampered(path, target, change):
     target.write_bytes(change(path.read_bytes()))
     return target
@@ -447,8 +472,10 @@ def write_pairs(url, stop, written):
     pairs = [f"INSERT INTO pair_{each} VALUES (1)" for each in "ab"]
     if connection.vendor == "sqlite":
         server = sqlite3.connect(path_of(url), timeout=60, isolation_level=None)
+        server.execute("PRAGMA synchronous=OFF")  # thousands a second
     else:
         server = psycopg.connect(url, autocommit=True)
+        server.execute("SET synchronous_commit = off")
     with closing(server):
         while not stop.is_set():
             for statement in ("BEGIN", *pairs, "COMMIT"):
