@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clients_app.normal_form import normal_form
+
 SHORTEST = 3
 LONGEST_QUERY = 330
 _MOST_WORDS = 12
@@ -25,10 +27,10 @@ START = "\uf8ff"
 
 def _plain(text: str) -> str:
     """Return text for comparing: NFKC, case folded, single blanks, nothing invisible."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = normal_form("NFKC", text).casefold()
     shown = (
         " " if unicodedata.category(char) == "Cc" else char
-        for char in unicodedata.normalize("NFC", folded)
+        for char in normal_form("NFC", folded)
         if unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
     )
     return " ".join("".join(shown).split())

@@ -13,10 +13,12 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from clients_app.normal_form import normal_form
+
 
 def normalised(text: str) -> str:
     """Return text for comparing: NFKC, case folded, single blanks."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(normal_form("NFKC", text).casefold().split())
 
 
 def display_name(client_type: str, answers: Mapping[str, Any]) -> str:
@@ -71,19 +73,18 @@ def folded_name(name: str) -> str:
     legal forms at its end (LLC, FZ-LLC, ذ.م.م) and "the", "M/S" and شركة before it. A name
     of nothing but those is kept as it is. "" only where there is no letter or digit.
     """
-    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    text = normal_form("NFKD", normal_form("NFKC", name).casefold())
     bare = "".join(
         char if unicodedata.category(char)[0] in "LNM" else " "
         for char in text.translate(_LETTERS)
         if not any(unicodedata.combining(char) in marks for marks in _MARKS)
         and unicodedata.category(char) != "Cf"
     )
-    words = unicodedata.normalize("NFC", bare).split()
-    kept = list(words)
-    if kept[:2] == ["m", "s"]:
-        del kept[:2]
-    while len(kept) > 1 and kept[0] in _FIRST:
-        del kept[0]
+    words = normal_form("NFC", bare).split()
+    start = 2 if words[:2] == ["m", "s"] else 0
+    while start < len(words) - 1 and words[start] in _FIRST:
+        start += 1
+    kept = words[start:]
     while len(kept) > 1 and (cut := _legal_form(kept)):
         del kept[-cut:]
     # "Al Noor", "Al-Noor" and "AlNoor" are one: blanks do not count.
@@ -116,7 +117,7 @@ def folded_phone(phone: str) -> str:
 
 def folded_tax_number(number: str) -> str:
     """Return letters and digits alone; "" for stand-ins such as "N/A" and "00000"."""
-    text = unicodedata.normalize("NFKC", number).casefold()
+    text = normal_form("NFKC", number).casefold()
     text = "".join(_western(char) for char in text if char.isalnum())
     return "" if len(text) < SHORTEST_NUMBER or _NO_NUMBER.fullmatch(text) else text
 

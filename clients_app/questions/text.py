@@ -9,6 +9,8 @@ import re
 import unicodedata
 from datetime import date
 
+from clients_app.normal_form import normal_form
+
 # Arabic-Indic and Persian digits pass `isdigit()`, and Heffl would receive them as they are.
 _DIGITS = {
     ord(digit): str(value)
@@ -20,6 +22,8 @@ _BIDI = {ord(mark): None for mark in "\u061c\u200e\u200f"}
 _BIDI |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _REPLACED = _DIGITS | _BIDI | {ord("\t"): " "}
 _NEW_LINE = re.compile("\r\n|[\r\x85\u2028\u2029]")
+# Controls other than a line break, lone surrogates, and what stands for no text.
+_UNUSABLE = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 # Every kind of blank, with the zero-width ones that come along when text is pasted.
 _BLANKS = "\n \u00a0\u1680\u202f\u205f\u3000\u00ad\u200b\u2060\ufeff"
 _BLANKS += "".join(map(chr, range(0x2000, 0x200B)))
@@ -44,12 +48,9 @@ def clean_text(value: str, *, multiline: bool = False) -> str:
     text = _NEW_LINE.sub("\n", value).translate(_REPLACED)
     if not multiline:
         text = text.replace("\n", " ")
-    unusable = ("\ufffd" in text) or any(
-        unicodedata.category(char) in {"Cc", "Cs"} for char in text if char != "\n"
-    )
-    if unusable:
+    if _UNUSABLE.search(text):
         raise UnusableText
-    text = unicodedata.normalize("NFC", text).strip(_BLANKS)
+    text = normal_form("NFC", text).strip(_BLANKS)
     return text if any(map(_is_visible, text)) else ""
 
 

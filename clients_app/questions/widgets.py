@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from clients_app.heffl.contract import FieldKind
+from clients_app.normal_form import normal_form
 from clients_app.questions.answers import COUNTRY, EMIRATE, POSTAL_CODE
 from clients_app.questions.countries import (
     COUNTRIES,
@@ -118,7 +118,7 @@ def _area_data(address: Address) -> SafeString:
 def _country_options(language: str, chosen: str, preset: str) -> SafeString:
     named = sorted(
         ((_(name), code) for code, name in COUNTRIES.items()),
-        key=lambda row: unicodedata.normalize("NFKD", row[0]),
+        key=lambda row: normal_form("NFKD", row[0]),
     )
     rows = [(_("Choose a country"), ""), *named]
     if chosen and chosen not in COUNTRIES:
