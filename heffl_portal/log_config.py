@@ -18,20 +18,44 @@ ALLOWED_EXTRAS = (
     "version",
 )  # fmt: skip
 
+MOST = 2_000
+"""So many characters of one text go into a line; headers of a request may be longer."""
+
+# Each begins where the one before cannot still be going on: none is looked at twice.
 _MASKS = [
     (re.compile(r"heffl_user_[\x21-\x7e]+"), "heffl_user_***"),
     (re.compile(r"(?i)(x-api-key|authorization|cookie|password|token|secret)(\W{1,4})\S+"), r"\1\2***"),
     (re.compile(r"whsec_\S+"), "whsec_***"),
-    (re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"), "***@***"),
-    (re.compile(r"(?<![\w-])\+?\d[\d ()-]{7,}\d(?![\w-])"), "***number***"),
+    (re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]+(\.[\w-]+)+"), "***@***"),
 ]  # fmt: skip
+_NUMBER = re.compile(r"(?<![\w-])\+?\d(?:[ ()-]*+\d){6,}")
+_SHORTEST_NUMBER = 9
 
 
 def redact(text: str) -> str:
-    """Mask keys, tokens, e-mail addresses and phone numbers in a line of text."""
+    """Mask keys, tokens, e-mail addresses and phone numbers in a line of text.
+
+    A text longer than `MOST` is cut first, at a blank: of a part of an address nobody
+    could tell any more that it was one.
+    """
+    if len(text) > MOST:
+        text = text[:MOST].rpartition(" ")[0].rstrip("+0123456789 ()-") + " …"
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
-    return text
+    return _NUMBER.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    """Mask a number, but not what is part of a word or of an id with hyphens."""
+    run, after = found[0], found.string[found.end() : found.end() + 1]
+    end = len(run)
+    if after == "-" or after == "_" or after.isalnum():
+        while end and (run[end - 1] == "-" or run[end - 1].isdecimal()):
+            end -= 1
+    number = run[:end].rstrip(" ()-")
+    if len(number.lstrip("+")) < _SHORTEST_NUMBER:
+        return run
+    return "***number***" + run[len(number) :]
 
 
 class JsonFormatter(logging.Formatter):

@@ -21,7 +21,7 @@ from clients_app.imports.columns import REFERENCE, TYPE, spelled, targets
 from clients_app.imports.drafts import table_of
 from clients_app.imports.table import Meter, TableRow
 from clients_app.models import FileImport, Organisation, Source, Status, Submission
-from clients_app.questions import answers, custom_fields
+from clients_app.questions import answers, custom_fields, posted
 from clients_app.questions.fields import QUESTIONS, questions_for
 
 IN_ONE_QUERY = 100
@@ -31,7 +31,7 @@ SHOWN = 200
 
 # A fault may carry the name of the second question of a pair; columns have the first.
 _INPUT_NAMES = {
-    question: name for name, pair in answers.TWINS.items() for question in pair
+    question: name for name, pair in posted.TWINS.items() for question in pair
 }
 
 

@@ -1,7 +1,8 @@
 """What was typed → answers fit to store, or what is wrong with them in plain words.
 
 The one check behind every door. It reads only what the chosen type and country allow,
-cleans before it checks, and finds every fault at once.
+cleans before it checks, and finds every fault at once. What is too long to be cleaned is
+not looked at.
 """
 
 from __future__ import annotations
@@ -15,15 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator, URLValidator
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, override
+from django.utils.translation import ngettext
 
 from clients_app.heffl.contract import Answer, ClientType, FieldKind
-from clients_app.questions import phones, tax_numbers
+from clients_app.questions import areas, phones, tax_numbers
 from clients_app.questions.countries import (
-    ADDRESSES,
     COUNTRIES,
     UAE,
-    address_in,
     country_code,
 )
 from clients_app.questions.fields import (
@@ -33,24 +32,26 @@ from clients_app.questions.fields import (
     label_of,
     questions_for,
 )
-from clients_app.questions.matching import folded_name
+from clients_app.questions.posted import (
+    CHOSEN,
+    DISPLAY_NAME,
+    EMIRATE,
+    MAX_TEXTS,
+    TWINS,
+    Posted,
+    last,
+    room_for,
+    room_for_all,
+    twin,
+    values,
+)
 from clients_app.questions.text import UnusableText, clean_text, decimal_text, iso_date
-
-Posted = Mapping[str, object]
 
 COUNTRY = "billing_address__country"
 POSTAL_CODE = "billing_address__postal_code"
 PRESET = "preset_country"
 """The input in which our page says which country it had chosen before anybody did."""
-# Two questions may share one input name: a company's name and a contact's display
-# name, the list of emirates and the free text for other countries. The page holds
-# both, in this order, and posts both; scripts and imports post one.
-DISPLAY_NAME = "display_name"
-EMIRATE = "emirate"
-TWINS = {"name": ("name", DISPLAY_NAME), STATE: (EMIRATE, STATE)}
-
 MAX_DIGITS = 15
-MAX_TEXTS = 50
 MAX_DECIMALS = {FieldKind.MONEY: 4, FieldKind.NUMBER: 6}
 YES = frozenset({"yes", "true", "1", "on"})
 NO = frozenset({"no", "false", "0", "off"})
@@ -76,31 +77,13 @@ class Checked:
     faults: dict[str, str] = field(default_factory=dict)
 
 
-def values(posted: Posted, name: str) -> list[str]:
-    """Return all values of one input name, from a form post or a plain mapping."""
-    getlist = getattr(posted, "getlist", None)
-    found = getlist(name) if getlist else posted.get(name)
-    if found is None:
-        return []
-    many = found if isinstance(found, list | tuple) else [found]
-    return [value if isinstance(value, str) else str(value) for value in many]
-
-
-def twin(posted: Posted, name: str, position: int, *, asked: bool) -> str:
-    """Return the value of one question of a pair. A lone value belongs to the one asked."""
-    found = values(posted, name)
-    if len(found) > 1:
-        return found[position]
-    return found[0] if found and asked else ""
-
-
 def type_of(posted: Posted) -> ClientType | None:
     """Return the chosen type: company when there is no choice, None for an unknown one."""
-    chosen = (values(posted, "type") or [""])[-1].strip().lower()
-    try:
-        return ClientType(chosen) if chosen else ClientType.COMPANY
-    except ValueError:
-        return None
+    chosen = last(posted, "type").strip()
+    if not chosen:
+        return ClientType.COMPANY
+    named = chosen.lower() if len(chosen) < 20 else ""
+    return ClientType(named) if named in list(ClientType) else None
 
 
 def check(
@@ -122,7 +105,7 @@ def check(
     client_type = type_of(posted)
     if client_type is None:
         return Checked(ClientType.COMPANY, faults={"type": _("Choose the client type")})
-    country = country_code((values(posted, COUNTRY) or [""])[-1])
+    country = country_code(last(posted, COUNTRY))
     checked = Checked(client_type)
     for each in questions_for(client_type, extra):
         spec = in_country(each, country)
@@ -140,7 +123,7 @@ def check(
             checked.answers[spec.name] = answer
         elif client_type in spec.required_for:
             checked.faults[question] = _missing(spec)
-    preset = (values(posted, PRESET) or [""])[-1] or region
+    preset = last(posted, PRESET) or region
     if from_page and _is_untouched_address(checked.answers, preset):
         del checked.answers[COUNTRY]
     return checked
@@ -183,12 +166,12 @@ def _answer(
         position = TWINS[spec.name].index(question)
         raw = twin(posted, spec.name, position, asked=True)
     else:
-        raw = (values(posted, spec.name) or [""])[-1]
+        raw = last(posted, spec.name)
     text = _clean(spec, raw)
     if not text:
         return None
     if spec.name == STATE:
-        text = _area(region, text)
+        text = areas.named(region, text)
     if spec.name == "tax_number":
         return _tax_number(spec, text, country)
     if spec.kind is FieldKind.PHONE:
@@ -196,28 +179,13 @@ def _answer(
     return _PARSERS[spec.kind](spec, text)
 
 
-# منطقة الرياض is الرياض, and المحافظة الشمالية is الشمالية. Folded names have no blanks.
-_KIND_OF_AREA = re.compile("(?:ال)?(?:منطقه|محافظه|بلديه|اماره)(?=.)")
-
-
-def _area(country: str, text: str) -> str:
-    """Return an area in our own spelling, or the text itself when we know none like it."""
-    return _areas(country).get(_folded_area(text), text)
-
-
-@lru_cache(maxsize=len(ADDRESSES) + 1)
-def _areas(country: str) -> dict[str, str]:
-    names = address_in(country).areas
-    with override("ar"):
-        arabic = {_folded_area(_(name)): name for name in names}
-    return arabic | {_folded_area(name): name for name in names}
-
-
-def _folded_area(name: str) -> str:
-    return _KIND_OF_AREA.sub("", folded_name(name), count=1)
-
-
 def _clean(spec: Question, raw: str) -> str:
+    raw = raw.strip()
+    if len(raw) > room_for(spec):
+        if spec.kind in CHOSEN:
+            raise Wrong(_choose(spec))
+        words = _("{fault}. Only its beginning is shown here")
+        raise Wrong(words.format(fault=_too_long(spec)))
     try:
         return clean_text(raw, multiline=spec.kind is FieldKind.LONG_TEXT)
     except UnusableText:
@@ -227,13 +195,17 @@ def _clean(spec: Question, raw: str) -> str:
 
 def _short(spec: Question, text: str) -> str:
     if len(text) > spec.max_length:
-        words = ngettext(
-            "{label} must be {count} character or fewer",
-            "{label} must be {count} characters or fewer",
-            spec.max_length,
-        )
-        raise Wrong(words.format(label=label_of(spec), count=spec.max_length))
+        raise Wrong(_too_long(spec))
     return text
+
+
+def _too_long(spec: Question) -> str:
+    words = ngettext(
+        "{label} must be {count} character or fewer",
+        "{label} must be {count} characters or fewer",
+        spec.max_length,
+    )
+    return words.format(label=label_of(spec), count=spec.max_length)
 
 
 def _country(spec: Question, text: str) -> str:
@@ -261,7 +233,7 @@ def _phone(text: str, region: str) -> str:
 
 
 # What mail programs put around an address when it is copied: certain, so understood.
-_WRAPPED_ADDRESS = re.compile(r"(?:mailto:|[^<>@]*<)([^<>\s]+@[^<>\s]+?)>?", re.I)
+_WRAPPED_ADDRESS = re.compile(r"(?:mailto:|[^<>@]*<)([^<>\s@]+@[^<>\s@]+)>?", re.I)
 
 
 def _email(spec: Question, text: str) -> str:
@@ -339,25 +311,40 @@ def _yes_no(spec: Question, text: str) -> bool:
 
 
 def _option(spec: Question, text: str) -> str:
-    for option in spec.options:
-        if text in (option, _comparable(option)):
-            return option
-    raise Wrong(_choose(spec))
+    option = _spellings(spec.options).get(text)
+    if option is None:
+        raise Wrong(_choose(spec))
+    return option
 
 
 def _options(spec: Question, raw: list[str]) -> list[str]:
-    chosen = {
-        _option(spec, text) for text in (_clean(spec, one) for one in raw) if text
-    }
+    texts = (_clean(spec, one) for one in dict.fromkeys(raw))
+    chosen = {_option(spec, text) for text in texts if text}
     return [option for option in spec.options if option in chosen]
 
 
 def _texts(spec: Question, raw: list[str]) -> list[str]:
-    texts = [_clean(spec, line) for one in raw for line in one.splitlines()]
-    found = [_short(spec, text) for text in texts if text]
-    if len(found) > MAX_TEXTS:
+    most = room_for_all(spec)
+    text = "\n".join(raw).strip()
+    lines = [line for line in text[:most].splitlines() if line.strip()]
+    found = [
+        _short(spec, line)
+        for line in (_clean(spec, line) for line in lines[: 2 * MAX_TEXTS])
+        if line
+    ]
+    if len(found) > MAX_TEXTS or len(lines) > 2 * MAX_TEXTS or len(text) > most:
         words = _("{label} must be {count} lines or fewer")
         raise Wrong(words.format(label=label_of(spec), count=MAX_TEXTS))
+    return found
+
+
+@lru_cache(maxsize=128)
+def _spellings(options: tuple[str, ...]) -> dict[str, str]:
+    """Return the options by themselves and as they come out of cleaning."""
+    found: dict[str, str] = {}
+    for option in options:
+        found.setdefault(option, option)
+        found.setdefault(_comparable(option), option)
     return found
 
 

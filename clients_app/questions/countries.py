@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop as _
 
 UAE = "AE"
+LONGEST_NAME = 100
+"""What is longer is the name of no country and no emirate."""
 
 COUNTRIES: dict[str, str] = {
     "AF": _("Afghanistan"),
@@ -346,7 +348,8 @@ _EMIRATES = {name.casefold(): name for name in EMIRATES}
 
 def country_code(text: str) -> str:
     """Return the ISO code for a code or an English name in any case, else ""."""
-    return _CODES.get(text.strip().casefold(), "")
+    name = text.strip()
+    return _CODES.get(name.casefold(), "") if len(name) <= LONGEST_NAME else ""
 
 
 def address_in(country: str) -> Address:
@@ -356,4 +359,5 @@ def address_in(country: str) -> Address:
 
 def emirate(text: str) -> str:
     """Return the emirate as we write it, or the text itself when it is none."""
-    return _EMIRATES.get(text.casefold(), text)
+    known = _EMIRATES.get(text.casefold()) if len(text) <= LONGEST_NAME else None
+    return known or text

@@ -24,17 +24,11 @@ from clients_app.heffl.contract import BOTH, Answer, ClientType, FieldKind
 from clients_app.models import Organisation
 from clients_app.questions.answers import (
     COUNTRY,
-    DISPLAY_NAME,
-    EMIRATE,
     POSTAL_CODE,
     PRESET,
-    TWINS,
-    Posted,
     check,
     question_name,
-    twin,
     type_of,
-    values,
 )
 from clients_app.questions.audience import STAFF, Audience, FreshPages
 from clients_app.questions.countries import COUNTRIES, ELSEWHERE, country_code, emirate
@@ -45,6 +39,18 @@ from clients_app.questions.fields import (
     STATE,
     Question,
     label_of,
+)
+from clients_app.questions.posted import (
+    DISPLAY_NAME,
+    EMIRATE,
+    TWINS,
+    Posted,
+    held,
+    last,
+    room_for,
+    room_for_all,
+    twin,
+    values,
 )
 from clients_app.questions.widgets import (
     area_input,
@@ -153,7 +159,7 @@ class SubmissionForm(forms.Form):
         super().__init__(data=data)
         self.region = organisation.country
         if data is not None:
-            country = (values(data, PRESET) or [""])[-1]
+            country = last(data, PRESET)
         self.preset = country if country in COUNTRIES else self.region
         self.specs = specs_for(organisation) if specs is None else tuple(specs)
         self.opened_with = dict(initial or {})
@@ -161,7 +167,7 @@ class SubmissionForm(forms.Form):
         source: Posted = self.opened_with if data is None else data
         self.client_type = type_of(source) or ClientType.COMPANY
         self.cleaned_data: dict[str, Answer] = {}
-        self._kinds: dict[str, FieldKind] = {}
+        self._specs: dict[str, Question] = {}
         self._token = ""
         self._judged = True
 
@@ -169,7 +175,7 @@ class SubmissionForm(forms.Form):
     def token(self) -> str:
         """Return what makes a second send of this page harmless: 128 random bits."""
         if not self._token:
-            posted = (values(self.data, "submission_token") or [""])[-1]
+            posted = last(self.data, "submission_token")
             usable = _TOKEN.fullmatch(posted)
             self._token = posted if usable else secrets.token_urlsafe(16)
         return self._token
@@ -230,15 +236,17 @@ class SubmissionForm(forms.Form):
             return self.client_type.value
         if not self.is_bound:
             return self._stored(question)
-        if self._kinds.get(question) is FieldKind.OPTIONS:
-            return [_printable(value) for value in values(self.data, question)]
+        spec = self._specs.get(question, QUESTIONS[0])
+        most = room_for_all(spec) if spec.kind is FieldKind.TEXTS else room_for(spec)
+        if spec.kind is FieldKind.OPTIONS:
+            return [held(value, most) for value in values(self.data, question)]
         name = _INPUT_NAMES.get(question)
         if name is None:
-            return _printable((values(self.data, question) or [""])[-1])
-        country = country_code((values(self.data, COUNTRY) or [""])[-1])
+            return held(last(self.data, question), most)
+        country = country_code(last(self.data, COUNTRY))
         asked = question_name(name, self.client_type, country) == question
         position = TWINS[name].index(question)
-        return _printable(twin(self.data, name, position, asked=asked))
+        return held(twin(self.data, name, position, asked=asked), most)
 
     def _stored(self, question: str) -> Any:
         if not self.opened_with.keys() - {"type"}:
@@ -250,7 +258,8 @@ class SubmissionForm(forms.Form):
         answer = self.opened_with.get(name, "")
         if isinstance(answer, bool):
             return "yes" if answer else "no"
-        if self._kinds.get(question) is FieldKind.TEXTS and isinstance(answer, list):
+        asked = self._specs.get(question)
+        if isinstance(answer, list) and asked and asked.kind is FieldKind.TEXTS:
             return "\n".join(answer)
         return answer
 
@@ -344,7 +353,7 @@ class SubmissionForm(forms.Form):
     def _add(
         self, spec: Question, name: str, when: str, *, required: bool = False
     ) -> None:
-        self._kinds[name] = spec.kind
+        self._specs[name] = spec
         short = spec.kind in _SHORT_KINDS or name in _SHORT
         width = "half" if name in _HALF else "short" if short else ""
         own = spec.name.startswith("cf_")
@@ -388,7 +397,3 @@ def _only(spec: Question) -> str:
     if spec.allowed_for == BOTH:
         return ""
     return " ".join(f"only-{client_type}" for client_type in spec.allowed_for)
-
-
-def _printable(value: str) -> str:
-    return value.encode("utf-8", "replace").decode()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from clients_app.heffl.contract import FieldKind
 from clients_app.normal_form import normal_form
-from clients_app.questions.answers import COUNTRY, EMIRATE, POSTAL_CODE
+from clients_app.questions.answers import COUNTRY, POSTAL_CODE
 from clients_app.questions.countries import (
     COUNTRIES,
     ELSEWHERE,
@@ -26,6 +26,7 @@ from clients_app.questions.countries import (
     country_code,
 )
 from clients_app.questions.fields import STATE, Question
+from clients_app.questions.posted import EMIRATE
 
 FEW_OPTIONS = 6
 _LEFT_TO_RIGHT = {"dir": "ltr"}

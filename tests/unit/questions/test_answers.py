@@ -566,3 +566,57 @@ def test_check_leaves_names_alone(name):
     stored = checked(company(name=name)).answers["name"]
 
     assert stored == name.replace("١", "1")
+
+
+@pytest.mark.parametrize(
+    ("client_type", "spec"),
+    [(kind, spec) for kind in ClientType for spec in questions_for(kind)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+@pytest.mark.parametrize("filling", ["x", "1", "\u0301\u0316", "\u200b", "@", "the "])
+def test_check_refuses_what_is_too_long_to_be_cleaned(client_type, spec, filling):
+    needed = {"type": client_type, "first_name": "A"}
+    if client_type is ClientType.COMPANY:
+        needed = {"type": client_type, "name": "A"}
+    typed = ("a" + filling * 200_000)[:200_000] + "z"
+
+    found = checked({**needed, spec.name: typed})
+
+    (words,) = found.faults.values()
+    assert words == (
+        f"{spec.label} must be {spec.max_length} characters or fewer. "
+        "Only its beginning is shown here"
+    )
+
+
+def test_check_takes_any_blanks_around_an_answer():
+    found = checked(company(name=" " * 100_000 + "Al Noor" + "\n" * 100_000))
+
+    assert found.answers == {"name": "Al Noor"}
+
+
+@pytest.mark.parametrize(
+    "lines", ["x\n" * 100_000, "x" + "\n \n" * 100_000 + "x", "x\n" * 51]
+)
+def test_check_counts_the_lines_of_an_answer_before_it_cleans_them(lines):
+    found = checked(company(name="A", cf_size=lines + "y"), custom(FieldKind.TEXTS))
+
+    assert found.faults == {"cf_size": "Size must be 50 lines or fewer"}
+
+
+def test_check_cleans_each_of_many_choices_once():
+    options = tuple(f"خيار {number}" for number in range(200))
+    size = custom(FieldKind.OPTIONS, options=options)
+
+    found = checked(company(name="A", cf_size=[*options, *options]), size)
+
+    assert found.answers["cf_size"] == list(options)
+
+
+@pytest.mark.parametrize("kind", [FieldKind.OPTION, FieldKind.OPTIONS])
+def test_check_does_not_look_for_a_choice_in_a_long_text(kind):
+    size = custom(kind, options=("Small", "Large"))
+
+    found = checked(company(name="A", cf_size="\u200b" * 100_000 + "Small"), size)
+
+    assert found.faults == {"cf_size": "Choose Size"}

@@ -404,3 +404,31 @@ def test_page_that_asks_for_no_area_gives_the_country_nothing_to_name(uae):
     ((_, country),) = page(form).find(name="billing_address__country")
 
     assert "data-area" not in country
+
+
+@pytest.mark.parametrize("kind", list(FieldKind))
+def test_what_cannot_be_held_is_shown_cut_and_says_so(uae, kind):
+    size = spec(kind, options=("Small", "Large"))
+    posted = {"type": "company", "name": "x" * 300_000, "cf_size": "y" * 300_000}
+
+    form = SubmissionForm(posted, organisation=uae, specs=(size,))
+
+    assert not form.is_valid()
+    found = page(form)
+    assert found.values("name")[0].endswith("x…")
+    assert len(form.questions) < 100_000
+    assert (
+        "Company name must be 160 characters or fewer. Only its beginning is shown here"
+    ) in form.errors["name"]
+
+
+def test_what_is_cut_can_not_be_sent_as_if_it_had_been_typed(uae):
+    typed = "Al Noor" + "\u200b" * 10_000 + "Trading"
+
+    form = SubmissionForm({"name": typed}, organisation=uae, specs=())
+    form.show_only()
+
+    (shown, _) = page(form).values("name")
+    assert shown.endswith("…")
+    again = SubmissionForm({"name": shown}, organisation=uae, specs=())
+    assert not again.is_valid() or again.cleaned_answers()["name"].endswith("…")
