@@ -12,6 +12,9 @@ from enum import StrEnum
 from .contract import CUSTOM_PREFIX, FIELDS, MAX_MESSAGE, clean_text, load_json
 from .errors import UnreadableAnswer
 
+MAX_PATH, MAX_PARTS = 200, 20
+"""Characters and parts of the path by which a message names a field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -80,8 +83,9 @@ def _issues(error: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 def _issue_field(issue: Mapping[str, object]) -> str:
     path = issue.get("field", issue.get("path"))
     if isinstance(path, list):
-        path = ".".join(str(part) for part in path if isinstance(part, str | int))
-    return clean_text(path, 200)
+        parts = (part for part in path[:MAX_PARTS] if isinstance(part, str | int))
+        path = ".".join(str(part)[:MAX_PATH] for part in parts)
+    return clean_text(path, MAX_PATH)
 
 
 _API_NAMES = {".".join(spec.api_path).lower(): spec.name for spec in FIELDS}
@@ -124,7 +128,7 @@ def input_name(api_field: str) -> str | None:
 
     "email", "body.billingAddress.city", "billingAddress[city]" and "cf_size" all work.
     """
-    parts = [part for part in re.split(r"[.\[\]/]+", api_field) if part]
+    parts = [part for part in re.split(r"[.\[\]/]+", api_field[:MAX_PATH]) if part]
     for start in range(len(parts)):
         path = ".".join(parts[start:]).lower()
         if path in _API_NAMES:
@@ -136,7 +140,7 @@ def input_name(api_field: str) -> str | None:
 
 def field_in_words(message: str) -> str | None:
     """Return the input name of the one field a message speaks of, else None."""
-    words = _ANY_WORD.findall(message)
+    words = _ANY_WORD.findall(message[:MAX_MESSAGE])
     names = {_NAME_OF_WORD.get(word.lower(), word) for word in words}
     return names.pop() if len(names) == 1 else None
 
@@ -191,7 +195,7 @@ def meaning_of(message: str) -> Known | None:
 
     That something "does not exist" is a mistake in it, not that it is taken.
     """
-    text = _ABSENT.sub(" invalid ", _ARABIC_VOWELS.sub("", message))
+    text = _ABSENT.sub(" invalid ", _ARABIC_VOWELS.sub("", message[:MAX_MESSAGE]))
     for known, words in _MEANINGS.items():
         if re.search(words, text, re.IGNORECASE):
             return known

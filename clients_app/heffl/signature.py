@@ -18,6 +18,8 @@ from standardwebhooks.webhooks import Webhook
 PREFIX = "whsec_"
 SHORTEST, LONGEST = 16, 128
 MAX_ID = 200
+MAX_TEXT, MAX_SIGNATURES = 1_000, 2_000
+"""Characters of what somebody pastes, and of the header that holds the signatures."""
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -46,7 +48,9 @@ class Genuine:
 
 def clean_secret(text: str) -> str:
     """Return a pasted secret, `whsec_` and base64. Raises SecretFormatError."""
-    secret = "".join(text.split())
+    secret = "".join(text.strip()[: MAX_TEXT + 1].split())
+    if len(secret) > MAX_TEXT:
+        raise SecretFormatError
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX) + "==", validate=False)
         plain = re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", secret.removeprefix(PREFIX))
@@ -63,7 +67,9 @@ def check(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> Ge
     `headers` by lower-case name. Each secret is tried, so that one may replace another.
     """
     given = {name: headers.get(name, "") for name in HEADERS}
-    if not _ID.fullmatch(given["webhook-id"]) or not given["webhook-signature"]:
+    if not _ID.fullmatch(given["webhook-id"]):
+        raise NotSigned
+    if not 0 < len(given["webhook-signature"]) <= MAX_SIGNATURES:
         raise NotSigned
     if not _TIMESTAMP.fullmatch(given["webhook-timestamp"]):
         raise NotSigned

@@ -60,7 +60,7 @@ def upload(
     draft = FileImport(
         organisation=organisation,
         created_by=user,
-        file_name=re.sub(r"[^\w .()-]", "_", file_name)[-120:] or "clients",
+        file_name=re.sub(r"[^\w .()-]", "_", file_name[-120:]) or "clients",
         sha256=hashlib.sha256(data).hexdigest(),
         kind=sheets.kind_of(data),
     )

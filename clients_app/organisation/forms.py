@@ -12,6 +12,7 @@ from clients_app import credentials
 from clients_app.crypto import Secret
 from clients_app.heffl import signature
 from clients_app.models import CustomField, CustomFieldKind, Organisation
+from clients_app.questions.posted import room_of
 from clients_app.questions.text import UnusableText, clean_text
 
 MAX_OPTIONS = 200
@@ -107,14 +108,23 @@ class ReferenceForm(forms.ModelForm[Organisation]):
 class CleanText(forms.CharField):
     """A text that goes through the same cleaning as every other input."""
 
-    def __init__(self, *, multiline: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, max_length: int, multiline: bool = False, **kwargs: Any
+    ) -> None:
         self.multiline = multiline
-        super().__init__(**kwargs)
+        self.room = room_of(max_length)
+        super().__init__(max_length=max_length, **kwargs)
 
     def to_python(self, value: Any) -> str:
-        """Return what clean_text() makes of it, "" for nothing."""
+        """Return what clean_text() makes of it, "" for nothing.
+
+        What is too long to be cleaned stays as it is, for the check of its length.
+        """
+        text = str(value or "").strip()
+        if len(text) > self.room:
+            return text
         try:
-            return clean_text(value or "", multiline=self.multiline)
+            return clean_text(text, multiline=self.multiline)
         except UnusableText:
             raise forms.ValidationError(
                 _("This holds a character that cannot be stored. Type it again")
@@ -151,12 +161,14 @@ class CustomFieldForm(forms.ModelForm[CustomField]):
     options = CleanText(
         label=_("Options"),
         multiline=True,
+        max_length=MAX_OPTIONS * (MAX_OPTION + 2),
         required=False,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=_(
             "One per line, exactly as in Heffl. Only for the kinds One option and "
             "Several options."
         ),
+        error_messages={"max_length": _("There may be up to 200 options")},
     )
 
     class Meta:

@@ -51,12 +51,16 @@ def twin(posted: Posted, name: str, position: int, *, asked: bool) -> str:
     return found[0] if found and asked else ""
 
 
+def room_of(longest: int) -> int:
+    """Return how many characters a value may have that is to be `longest` when cleaned."""
+    return longest + min(max(3 * longest, LEAST_ROOM), MOST_ROOM)
+
+
 def room_for(spec: Question) -> int:
     """Return how many characters one value for a question may have before it is cleaned."""
-    longest = spec.max_length
     if spec.kind in CHOSEN:
-        longest = max(map(len, spec.options), default=0)
-    return longest + min(max(3 * longest, LEAST_ROOM), MOST_ROOM)
+        return room_of(max(map(len, spec.options), default=0))
+    return room_of(spec.max_length)
 
 
 def room_for_all(spec: Question) -> int:

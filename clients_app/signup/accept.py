@@ -36,6 +36,7 @@ from clients_app.signup.robots import FormToken
 LIKE_A_ROBOT = frozenset({HeldFor.TRAP, HeldFor.TOO_FAST, HeldFor.UNVERIFIED})
 """Held in every mode: these are not what people with a browser do."""
 LONGEST_CAMPAIGN = 60
+MOST_CLEANED = 4 * LONGEST_CAMPAIGN
 
 
 class TooMany(Exception):
@@ -68,7 +69,7 @@ def campaign_of(text: str) -> str:
     What is longer than `LONGEST_CAMPAIGN` characters is cut.
     """
     try:
-        return clean_text(text)[:LONGEST_CAMPAIGN].strip()
+        return clean_text(text.strip()[:MOST_CLEANED])[:LONGEST_CAMPAIGN].strip()
     except UnusableText:
         return ""
 

@@ -21,7 +21,8 @@ class BadColour(ValueError):
 
 def parse(text: str) -> str:
     """Return a typed colour (`#0A5`, `0a5e86`) as `#rrggbb`. Raises BadColour."""
-    found = _COLOUR.fullmatch(text.strip().lower())
+    text = text.strip()
+    found = _COLOUR.fullmatch(text.lower()) if len(text) < 10 else None
     if not found:
         raise BadColour
     digits = found[1]

@@ -20,6 +20,7 @@ from clients_app.signup import colours, logos
 from clients_app.signup.page_settings import NEVER_ASKED
 
 MOST_ORIGINS = 20
+LONGEST_ORIGIN = 300
 CLOSED = "closed"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
@@ -42,8 +43,11 @@ def origin_of(text: str) -> str:
     `https://Shop.Example/` becomes `https://shop.example`; a host in another script
     becomes its ASCII form. Raises BadOrigin.
     """
+    text = text.strip()
+    if len(text) > LONGEST_ORIGIN:
+        raise BadOrigin(gettext("Enter a site like https://www.example.com"))
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port, parts = "", None, urlsplit("")
@@ -82,7 +86,13 @@ class Origins(CleanText):
     """Sites, one per line; each fault names its line."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(multiline=True, required=False, **kwargs)
+        super().__init__(
+            multiline=True,
+            required=False,
+            max_length=MOST_ORIGINS * LONGEST_ORIGIN,
+            error_messages={"max_length": _("There may be up to 20 sites")},
+            **kwargs,
+        )
 
     def clean(self, value: Any) -> Any:
         """Return the origins in the order typed, each once. See origin_of()."""
@@ -98,7 +108,7 @@ class Origins(CleanText):
                 words = gettext("Line %(line)s: %(fault)s")
                 faults.append(words % {"line": place, "fault": fault})
         if faults:
-            raise forms.ValidationError(". ".join(faults))
+            raise forms.ValidationError(". ".join(faults[:MOST_ORIGINS]))
         found = list(dict.fromkeys(found))
         if len(found) > MOST_ORIGINS:
             raise forms.ValidationError(_("There may be up to 20 sites"))

@@ -25,7 +25,7 @@ from clients_app.models.listing import PAGE_SIZE, Cursor, slice_of
 from clients_app.views.access import members_only
 from clients_app.views.audit_words import ACTIONS, action_words, detail_words
 from clients_app.views.downloads import as_file
-from clients_app.views.period import read_period
+from clients_app.views.period import LONGEST_KEPT, read_period
 
 NAMES = ("person", "client", "action")
 
@@ -47,7 +47,8 @@ class AskedOfTrail:
 def _asked(request: HttpRequest) -> AskedOfTrail:
     """Read the parameters. What cannot be understood is named and not applied."""
     typed = {
-        name: request.GET.get(name, "").replace("\x00", "").strip() for name in NAMES
+        name: request.GET.get(name, "").replace("\x00", "").strip()[:LONGEST_KEPT]
+        for name in NAMES
     }
     period = read_period(request.GET)
     errors, typed = dict(period.errors), typed | period.typed

@@ -111,7 +111,7 @@ def _correction(
         "button": _("Send again"),
         "problems": form.problems(),
         "shown": form.client_type,
-        "revision": request.POST.get("revision") or submission.revision,
+        "revision": _posted_revision(request, submission),
         "cancel_url": client_address(member, submission),
         **desk_context(request, member),
     }

@@ -19,6 +19,8 @@ YEARS = range(1970, 9999)
 """The years that every database and time zone can hold, with a day to spare."""
 LONGEST_KEPT = 40
 """So many characters of what is no day are shown again."""
+LONGEST_DAY = 100
+"""What is longer is no day, whatever comes out when it is cleaned."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def read_period(parameters: Mapping[str, str]) -> Period:
 
 def read_day(text: str) -> date | None:
     """Return the day a text names ("٢٠/١١/٢٠٢٦" → 2026-11-20), else None."""
+    if len(text) > LONGEST_DAY:
+        return None
     try:
         found = iso_date(clean_text(text))
     except UnusableText:
@@ -71,7 +75,7 @@ def _visible(text: str) -> str:
     """Return what was typed without the blanks around it; "" when nothing can be seen."""
     text = text.replace("\x00", "").strip()
     try:
-        return text if clean_text(text) else ""
+        return text if clean_text(text[:LONGEST_DAY]) else ""
     except UnusableText:
         return text
 

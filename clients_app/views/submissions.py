@@ -27,6 +27,9 @@ from clients_app.views.desk import (
 )
 from clients_app.views.kept import kept_over_sign_in
 
+MOST_ASKED = 2_000
+"""Characters of a form that say about whom was asked before."""
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @kept_over_sign_in
@@ -76,7 +79,7 @@ def _not_asked_about(
         )
         if match.weight >= matches.STRONG
     ]
-    asked = request.POST.get("asked", "").split(",")
+    asked = request.POST.get("asked", "")[:MOST_ASKED].split(",")
     new = [match for match in found if str(match.submission.uuid) not in asked]
     if new and organisation.submissions.filter(submission_token=form.token).exists():
         return []  # sent before: that one is shown, not asked about
@@ -90,12 +93,13 @@ def _ask_about(
     alike: list[matches.MatchLine],
 ) -> HttpResponse:
     words = _("This looks like {client}. Open it, or create a new client anyway.")
-    asked = [*request.POST.get("asked", "").split(","), *(line.uuid for line in alike)]
+    before = request.POST.get("asked", "")[:MOST_ASKED].split(",")
+    asked = [*before, *(line.uuid for line in alike)]
     extra = {
         "problems": [("matches", words.format(client=line.title)) for line in alike],
         "button": _("Create a new client anyway"),
         "lines": alike,
-        "asked": ",".join(filter(None, asked))[:2000],
+        "asked": ",".join(filter(None, asked))[:MOST_ASKED],
     }
     return _new(request, member, form, shown=form.client_type, status=422, extra=extra)
 
