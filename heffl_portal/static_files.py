@@ -19,7 +19,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # Strings and addresses are matched first, so that what follows does not reach into them.
 _FORMATTED = re.compile(
-    r"""("[^"\n]*"|'[^'\n]*'|url\([^)]*\))|(?<=[\s:,(/])0(?=\.\d)|\s*(/)\s*"""
+    r"""("[^"\n]*"|'[^'\n]*'|url\([^()]*\))|(?<=[\s:,(/])0(?=\.\d)|(?<!\s)\s*(/)\s*"""
 )
 
 

@@ -39,11 +39,11 @@ def faults(asked: str, given: str) -> list[str]:
         f"{name} is not pinned" for name in sorted(wanted(asked) - set(entries))
     ]
     for name, entry in entries.items():
-        if not re.match(r"\S+==[^\s;]+", entry):
+        if not re.match(r"[^\s=]+==[^\s;]+", entry):
             problems.append(f"{name} has no exact version")
         if "--hash=sha256:" not in entry:
             problems.append(f"{name} has no hash")
-    if re.search(r"^\s*-(?!-hash)", given, re.MULTILINE):
+    if re.search(r"^[ \t]*-(?!-hash)", given, re.MULTILINE):
         problems.append("an option line does not belong here")
     return problems
 

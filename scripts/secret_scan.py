@@ -20,7 +20,7 @@ PATTERNS = {
     "cloud access key": re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
     "access token": re.compile(r"\b(?:gh[pousr]_\w{30,}|glpat-[\w-]{20,}|xox[abp]-\S{20,})"),
     "password in an address": re.compile(
-        r"\b(?:postgres(?:ql)?|smtp\S*|https?)://[\w.-]+:(?!pass|secret|…|\$|\{|<)[^\s@/:'\"]{8,}@"
+        r"\b(?:postgres(?:ql)?|smtp(?:\+[a-z]+)?|https?)://[\w.-]+:(?!pass|secret|…|\$|\{|<)[^\s@/:'\"]{8,}@"
     ),
 }  # fmt: skip
 

@@ -116,7 +116,7 @@ class Part:
         last = next((x for x in told.splitlines()[::-1] if " in " in x), "")
         if took := re.search(r"\bin ([\d.]+)s\b", last):
             self.seconds = float(took[1])
-        for number, word in re.findall(r"(\d+) (passed|failed|error|skipped)", last):
+        for number, word in re.findall(r"\b(\d+) (passed|failed|error|skipped)", last):
             self.counts["failed" if word == "error" else word] += int(number)
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clients_app.normal_form import normal_form
+from clients_app.models.normal_form import normal_form
 
 SHORTEST = 3
 LONGEST_QUERY = 330

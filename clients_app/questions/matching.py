@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from clients_app.normal_form import normal_form
+from clients_app.models.normal_form import normal_form
 
 
 def normalised(text: str) -> str:

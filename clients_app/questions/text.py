@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import date
 
-from clients_app.normal_form import normal_form
+from clients_app.models.normal_form import normal_form
 
 # Arabic-Indic and Persian digits pass `isdigit()`, and Heffl would receive them as they are.
 _DIGITS = {

@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from clients_app.heffl.contract import FieldKind
-from clients_app.normal_form import normal_form
+from clients_app.models.normal_form import normal_form
 from clients_app.questions.answers import COUNTRY, POSTAL_CODE
 from clients_app.questions.countries import (
     COUNTRIES,

@@ -27,7 +27,8 @@ SLUG = "al-noor"
 DESK = f"/o/{SLUG}"
 PUBLIC = f"/s/{SLUG}"
 LANGUAGES = ("en", "ar")
-REFERENCE = re.compile(r"""<(?:link|script|img)\s[^>]*?(?:href|src)="([^"]+)"[^>]*>""")
+TAG = re.compile(r"<(?:link|script|img)\s[^<>]*>")
+ADDRESS = re.compile(r'\s(?:href|src)="([^"]+)"')
 FILE = (
     "Type,Company name,First name,Mobile,E-mail\n"
     "company,Al Noor LLC,,,\n"
@@ -116,7 +117,7 @@ def imported(client: Any) -> str:
     answer = client.post(f"{DESK}/import/", {"file": chosen})
     address = str(answer.headers["Location"]).removesuffix("columns/")
     columns = client.get(f"{address}columns/").content.decode()
-    names = re.findall(r'<select[^>]*name="(column_\d+)"', columns)
+    names = re.findall(r'<select[^<>]*name="(column_\d+)"', columns)
     targets = ("type", "name", "first_name", "phone", "email")
     chosen_columns = dict(zip(names, targets, strict=True))
     client.post(f"{address}columns/", {**chosen_columns, "action": "choose"})
@@ -200,11 +201,12 @@ def weights() -> Iterator[tuple[str, list[int]]]:
 
 def loaded(html: str) -> list[str]:
     """Return the addresses of the files that a page loads with itself, each once."""
-    tags = (match for match in REFERENCE.finditer(html))
     names = (
-        match[1]
-        for match in tags
-        if not re.search(r'rel="(?:expect|manifest)"', match[0])
+        address[1]
+        for tag in TAG.findall(html)
+        if not re.search(r'rel="(?:expect|manifest)"', tag)
+        for address in [ADDRESS.search(tag)]
+        if address
     )
     return list(dict.fromkeys(name for name in names if name.startswith("/")))
 

@@ -33,7 +33,7 @@ def layers(contracts: Iterable[figures.Layers]) -> str:
 
 
 def _names(rung: str) -> str:
-    return " · ".join(re.split(r"\s*[|:]\s*", rung.strip()))
+    return " · ".join(name.strip() for name in re.split("[|:]", rung))
 
 
 def rooms(root: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients_app.normal_form import normal_form
+from clients_app.models.normal_form import normal_form
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 # Marks of several classes, letters that come apart into marks alone (ཱི, ﾞ), a Hangul
