@@ -82,9 +82,11 @@ class _Builder:
             case "ATOMIC_GROUP":
                 return self._sequence(what, at, flags)
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-                return self._repeat(kind, *what, at, flags)
+                low, high, tree = what
+                return self._repeat(kind, low, high, tree, at, flags)
             case "ASSERT" | "ASSERT_NOT":
-                return self._look(kind == "ASSERT_NOT", *what, at, flags)
+                direction, tree = what
+                return self._look(kind == "ASSERT_NOT", direction, tree, at, flags)
             case "AT":
                 after = self.made.state()
                 self.made.looks_back = True
@@ -266,9 +268,10 @@ class Graph:
             case "behind":
                 negative, atom = what
                 held = before >= 0 and self._classes[before][1][atom]
-                return held != negative
+                return held is not bool(negative)
             case "at":
-                return self._is_at(*what, before, kind)
+                place, multiline = what
+                return self._is_at(place, multiline, before, kind)
         return False
 
     def _is_at(self, place: str, multiline: bool, before: int, kind: int) -> bool:

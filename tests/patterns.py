@@ -89,8 +89,8 @@ def ambiguous_loop(graph: Graph) -> bool:
         return [o for o in graph.after[node][kind] if parts[o] == parts[node]]
 
     for node in graph.after:
-        for found in graph.after[node].values():
-            if any(n > 1 and parts[o] == parts[node] for o, n in found.items()):
+        for reached in graph.after[node].values():
+            if any(n > 1 and parts[o] == parts[node] for o, n in reached.items()):
                 return True
 
     def after(pair: tuple[Node, Node]) -> Iterator[tuple[Node, Node]]:
