@@ -27,7 +27,7 @@ START = "\uf8ff"
 
 def _plain(text: str) -> str:
     """Return text for comparing: NFKC, case folded, single blanks, nothing invisible."""
-    folded = normal_form("NFKC", text).casefold()
+    folded = normal_form("NFKC", text[:_TEXT_LENGTH]).casefold()
     shown = (
         " " if unicodedata.category(char) == "Cc" else char
         for char in normal_form("NFC", folded)
@@ -66,8 +66,10 @@ def search_text_for(
     for name in map(_plain, names[1:]):
         if name not in seen:
             seen += f" | {name}"
-    phone = re.sub(r"[^0-9+]", "", _western(str(answers.get("phone") or "")))
-    tax = str(answers.get("tax_number") or "")
+    phone, tax = (
+        str(answers.get(key) or "")[:_TEXT_LENGTH] for key in ("phone", "tax_number")
+    )
+    phone = re.sub(r"[^0-9+]", "", _western(phone))
     tax_digits = re.sub(r"[^0-9]", "", _western(tax))
     parts = [seen, number, str(answers.get("email") or ""), phone, tax]
     if tax_digits != tax:

@@ -15,10 +15,15 @@ from typing import Any
 
 from clients_app.models.normal_form import normal_form
 
+MOST = 10_000
+"""Characters that are compared: no answer, cell or name of Heffl's has more."""
+MOST_FOLDED = 2_000
+"""Characters of a name or number that tell whether it may be a known one."""
+
 
 def normalised(text: str) -> str:
     """Return text for comparing: NFKC, case folded, single blanks."""
-    return " ".join(normal_form("NFKC", text).casefold().split())
+    return " ".join(normal_form("NFKC", text[:MOST]).casefold().split())
 
 
 def display_name(client_type: str, answers: Mapping[str, Any]) -> str:
@@ -73,7 +78,7 @@ def folded_name(name: str) -> str:
     legal forms at its end (LLC, FZ-LLC, ذ.م.م) and "the", "M/S" and شركة before it. A name
     of nothing but those is kept as it is. "" only where there is no letter or digit.
     """
-    text = normal_form("NFKD", normal_form("NFKC", name).casefold())
+    text = normal_form("NFKD", normal_form("NFKC", name[:MOST_FOLDED]).casefold())
     bare = "".join(
         char if unicodedata.category(char)[0] in "LNM" else " "
         for char in text.translate(_LETTERS)
@@ -117,13 +122,13 @@ def folded_phone(phone: str) -> str:
 
 def folded_tax_number(number: str) -> str:
     """Return letters and digits alone; "" for stand-ins such as "N/A" and "00000"."""
-    text = normal_form("NFKC", number).casefold()
+    text = normal_form("NFKC", number[:MOST_FOLDED]).casefold()
     text = "".join(_western(char) for char in text if char.isalnum())
     return "" if len(text) < SHORTEST_NUMBER or _NO_NUMBER.fullmatch(text) else text
 
 
 def _digits_of(text: str) -> str:
-    return "".join(_western(char) for char in text if char.isdecimal())
+    return "".join(_western(char) for char in text[:MOST_FOLDED] if char.isdecimal())
 
 
 def _western(char: str) -> str:

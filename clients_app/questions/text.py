@@ -31,6 +31,10 @@ _BLANKS += "".join(map(chr, range(0x2000, 0x200B)))
 _INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
+LONGEST = 50_000
+"""No field takes so many characters, whatever is cleaned away of them."""
+
+
 class UnusableText(ValueError):
     """The text holds a character that can be neither stored nor shown."""
 
@@ -41,10 +45,14 @@ def clean_text(value: str, *, multiline: bool = False) -> str:
     Composes (NFC), turns Arabic-Indic and Persian digits into 0–9, removes marks that
     only steer direction, and outer spaces. Line breaks stay where `multiline`, else
     become spaces. Raises UnusableText for NUL, other control characters, lone surrogates
-    and U+FFFD, which stands for bytes that were no text.
+    and U+FFFD, which stands for bytes that were no text, and for what is longer than
+    `LONGEST`.
     """
+    value = value.strip()
+    if len(value) > LONGEST:
+        raise UnusableText
     if value.isascii() and value.isprintable():
-        return value.strip()
+        return value
     text = _NEW_LINE.sub("\n", value).translate(_REPLACED)
     if not multiline:
         text = text.replace("\n", " ")

@@ -16,6 +16,7 @@ from django.views.decorators.http import (
 )
 
 from clients_app.models import Membership, Role, Submission
+from clients_app.questions.posted import room_of
 from clients_app.questions.text import UnusableText, clean_text
 from clients_app.review import decisions
 from clients_app.review.decisions import LONGEST_REASON
@@ -49,8 +50,9 @@ def say_too_late(request: HttpRequest) -> None:
 
 def typed_reason(request: HttpRequest) -> str:
     """Return the reason that was typed; "" for none, or none that can be kept."""
+    typed = request.POST.get("reason", "").strip()
     try:
-        reason = clean_text(request.POST.get("reason", ""))
+        reason = clean_text(typed) if len(typed) <= room_of(LONGEST_REASON) else ""
     except UnusableText:
         return ""
     return reason if len(reason) <= LONGEST_REASON else ""

@@ -21,6 +21,7 @@ from clients_app.delivery.reconcile import NotNow
 from clients_app.intake import duplicates
 from clients_app.intake.submissions import is_correctable
 from clients_app.models import Membership, Role, Status, Submission
+from clients_app.questions.posted import room_of
 from clients_app.questions.text import UnusableText, clean_text
 from clients_app.review import decisions, queue
 from clients_app.review.queue import Tab
@@ -109,7 +110,8 @@ def _original(member: Membership, text: str) -> Submission | None:
 
 def _search(request: HttpRequest, submission: Submission) -> None:
     try:
-        text = clean_text(request.POST.get("q", ""))[:LONGEST_SEARCH]
+        typed = request.POST.get("q", "").strip()[: room_of(LONGEST_SEARCH)]
+        text = clean_text(typed)[:LONGEST_SEARCH]
         found = decisions.search_heffl(submission, text)
     except UnusableText:
         messages.error(request, _("Search for something that can be read."))

@@ -1,0 +1,117 @@
+"""What a text costs, counted in instructions: twice the text takes about twice as many.
+
+Every reader of input is given its worst texts of 5, 10, 100 and 1,000 thousand characters
+(tests/readers.py). A function that uses a pattern or a normal form and that no reader
+reaches is named here with a reason, or fails.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from tests import instructions, readers
+from tests.patterns import SEARCHED, WHOLE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDERS = ("clients_app", "heffl_portal")
+OWN = "reads what is our own"
+OPERATOR = "reads what an operator sets or types"
+PATTERNS = {"re", "pattern", "_usable"}
+"""What patterns are called besides the names of constants."""
+SHORT = "looks at a few characters at most"
+LEFT = {
+    "heffl_portal/template_loader.py": OWN,
+    "heffl_portal/static_files.py": OWN,
+    "clients_app/models/search_index.py": OWN,
+    "clients_app/management/commands/audit.py": OPERATOR,
+    "clients_app/crypto.py new_entry": OPERATOR,
+    "clients_app/questions/widgets.py": OWN,
+    "clients_app/history/export.py _cells": "reads what was cleaned and bounded before",
+    "clients_app/imports/drafts.py upload": SHORT,
+    "clients_app/views/kiosk.py signup_kiosk_thanks": SHORT,
+}
+"""Files, and functions in them, that no reader needs to reach, and why."""
+
+
+def files() -> Iterator[Path]:
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            if "migrations" not in path.parts and name not in LEFT:
+                yield path
+
+
+def looks_closely(node: ast.AST) -> bool:
+    """Say whether a part of the source uses a pattern or a normal form."""
+    match node:
+        case ast.Attribute(
+            attr=use, value=ast.Name(id=name) | ast.Attribute(attr=name)
+        ):
+            is_pattern = name.isupper() or name in PATTERNS
+            return is_pattern and use in SEARCHED | WHOLE
+        case ast.Name(id="normal_form"):
+            return True
+    return False
+
+
+def readers_of_source() -> set[tuple[str, int]]:
+    """Return file and first line of each function that looks closely at a text."""
+    return {
+        (str(path), min([node.lineno, *(each.lineno for each in node.decorator_list)]))
+        for path in files()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and f"{path.relative_to(ROOT)} {node.name}" not in LEFT
+        and any(map(looks_closely, _own_parts(node)))
+    }
+
+
+def _own_parts(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Yield what is in a function, but not in the functions within it."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def test_every_function_that_looks_closely_at_a_text_is_measured():
+    seen: set[tuple[str, int]] = set()
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            seen.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
+
+    sys.setprofile(note)
+    try:
+        for name in readers.READERS:
+            for shape in readers.shapes_of(name):
+                readers.read(name, readers.of_shape(shape, 60))
+                readers.read(name, readers.of_shape(shape, 300))
+    finally:
+        sys.setprofile(None)
+
+    assert readers_of_source() - seen == set()
+
+
+def test_what_is_left_out_is_there():
+    assert all((ROOT / name.split()[0]).exists() for name in LEFT)
+
+
+@pytest.mark.slow
+def test_the_instructions_grow_with_the_text_and_no_faster():
+    if why := instructions.missing():
+        pytest.skip(why)
+
+    counts = instructions.counted()
+
+    assert counts.keys() == readers.READERS.keys()
+    too_fast = {name: n for name, n in counts.items() if instructions.is_too_fast(n)}
+    assert too_fast == {}
