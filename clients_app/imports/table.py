@@ -59,13 +59,6 @@ def too_wide() -> SheetError:
     return SheetError(words)
 
 
-def too_long() -> SheetError:
-    """Return the error for more lines than a spreadsheet has."""
-    return SheetError(
-        _("The file has more than 1,048,576 lines. Delete the empty ones.")
-    )
-
-
 class Meter:
     """How far a piece of work is, and how much of the processor's time it may take.
 
@@ -134,7 +127,9 @@ def collect(
     cells_read = characters = 0
     for line, cells in rows:
         if line > MAX_LINES:
-            raise too_long()
+            raise SheetError(
+                _("The file has more than 1,048,576 lines. Delete the empty ones.")
+            )
         if len(cells) > MAX_WIDTH:
             raise too_wide()
         gap, expected = line - expected, line + 1

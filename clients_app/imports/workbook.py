@@ -31,12 +31,9 @@ from clients_app.imports.package import WORKBOOK, Listener, Package
 from clients_app.imports.table import (
     MAX_CELLS,
     MAX_COLUMNS,
-    MAX_LINES,
-    MAX_WIDTH,
     Meter,
     SheetError,
     damaged,
-    too_long,
     too_much,
     too_wide,
 )
@@ -250,8 +247,6 @@ class _Sheet(Listener):
         self._line = self._line + 1 if given is None else int(float(given))
         if self._line < 1:
             raise damaged()
-        if self._line > MAX_LINES:
-            raise too_long()
         self._column = 0
         self._cells = {}
 
@@ -265,7 +260,7 @@ class _Sheet(Listener):
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         given = attributes.get("r")
         self._column = self._column + 1 if given is None else _column(given)
-        if not 1 <= self._column <= MAX_WIDTH:
+        if self._column < 1:
             raise damaged()
         self._cell = True
         self._kind = attributes.get("t", "n")

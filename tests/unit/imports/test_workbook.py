@@ -112,10 +112,11 @@ def test_rows_and_cells_that_go_back_are_left_out_or_take_the_place():
 
 @pytest.mark.parametrize("name", MONSTERS)
 def test_a_monster_is_refused_in_plain_words(name):
-    with pytest.raises(SheetError) as refused:
-        sheets.read_xlsx(MONSTERS[name]())
+    words, made = MONSTERS[name]
 
-    assert str(refused.value).endswith((".", "!"))
+    with pytest.raises(SheetError, match=words) as refused:
+        sheets.read_xlsx(made())
+
     assert not isinstance(refused.value, OutOfTime)
 
 
@@ -175,7 +176,7 @@ def test_the_list_of_parts_is_counted_before_it_is_read(monkeypatch):
     def read(*_given, **_more):
         raise AssertionError("the list of parts was read")
 
-    many = MONSTERS["parts without end"]()
+    many = MONSTERS["parts without end"][1]()
     monkeypatch.setattr(package.zipfile, "ZipFile", read)
     with pytest.raises(SheetError, match="too much"):
         package.Package(many)
