@@ -57,11 +57,21 @@ class Seed:
         )
 
 
+READ = ("cursor", "next", "credential", "altcha")
+"""Fields whose values have a form of their own: what reads them is where faults lie."""
+RICHEST = 12
+
+
 def by_route(seeds: Sequence[Seed]) -> list[list[Seed]]:
-    """Return the seeds of each route and method together, so that none is drowned."""
-    found: dict[tuple[str, str], list[Seed]] = {}
+    """Return the seeds of each route and method together, so that none is drowned.
+
+    Those that hold something to be read apart are together once more.
+    """
+    found: dict[tuple[str, str, str], list[Seed]] = {}
     for seed in seeds:
-        found.setdefault((seed.route, seed.method), []).append(seed)
+        names = {name for name, _value in (*seed.query, *seed.form)}
+        read = next((name for name in READ if name in names), "")
+        found.setdefault((seed.route, seed.method, read), []).append(seed)
     return [found[name] for name in sorted(found)]
 
 
@@ -72,29 +82,50 @@ class Bender:
     seeds: Sequence[Seed]
     seed: str
     _groups: list[list[Seed]] = field(init=False)
+    _weights: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._groups = by_route(self.seeds)
+        fields = [
+            max(len(seed.query) + len(seed.form) for seed in group)
+            for group in self._groups
+        ]
+        self._weights = [min(RICHEST, 1 + amount) for amount in fields]
 
     def asked(self, number: int) -> Asked:
-        """Return the request of a number."""
+        """Return the request of a number: the first of each group are as they are."""
         rng = random.Random(f"{self.seed}:{number}")
-        # Each route and method comes in turn; the first time round as it is.
-        lap, place = divmod(number, len(self._groups))
-        group = self._groups[place]
+        plain = number < len(self._groups)
+        if plain:
+            group = self._groups[number]
+        else:
+            group = rng.choices(self._groups, self._weights)[0]
         asked = copy.deepcopy(group[rng.randrange(len(group))].asked(number))
         _freshen(rng, asked)
-        if lap == 0 or rng.random() < 0.05:
+        if plain or rng.random() < 0.05:
             return asked
         if rng.random() > OFTEN:
             # Who gives up a factor or a sign-in here is of no use to what comes after.
             own = asked.route.startswith("accounts/")
             asked.role = rng.choice(("stranger", "") if own else ROLES)
+        if _aim(rng, asked) and rng.random() < 0.5:
+            return asked
         for _each in range(rng.choice([1, 1, 1, 2, 2, 3, 4])):
             bend = rng.choices(_BENDS, _WEIGHTS)[0]
             bend(rng, asked)
             asked.bent.append(bend.__name__)
         return asked
+
+
+def _aim(rng: random.Random, asked: Asked) -> bool:
+    """Change what is read apart, if there is any, more often than chance would."""
+    aims = [pair for pair in (*asked.query, *asked.form) if pair[0] in READ]
+    if not aims or rng.random() > 0.6:
+        return False
+    pair = rng.choice(aims)
+    pair[1] = values.for_field(rng, pair[0], pair[1])
+    asked.bent.append(f"_aim {pair[0]}")
+    return True
 
 
 def _freshen(rng: random.Random, asked: Asked) -> None:

@@ -69,6 +69,7 @@ def json_value(rng: random.Random, depth: int = 2) -> Any:
         *(None, True, False, 0, 1, -1, 2**31, 2**62, 2**63, 2**64, -(2**63), 10**300),
         *(0.5, -0.0, 1e308, float("nan"), float("inf"), "", "x", "\x00", "\ud800"),
         *("created_at", "1", [], {}, [[]], {"x": {}}, "x" * 500, [0] * 300),
+        *([], {}, [[]], {"x": {}}, ["created_at"], {"": []}),
     ]
     if depth and rng.random() < 0.3:
         inner = json_value(rng, depth - 1)
