@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from clients_app.models import SignupBucket
+from clients_app.models.normal_form import normal_form
 
 LONGEST_ADDRESS = 254
 ONE_MAILBOX = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
@@ -55,7 +55,7 @@ def mailbox_of(address: str) -> str:
     `a.n.n@googlemail.com` arrive in the same place. What is no address comes back folded.
     """
     sound = address[:LONGEST_ADDRESS].encode(errors="replace").decode()
-    folded = unicodedata.normalize("NFKC", sound).casefold().strip()
+    folded = normal_form("NFKC", sound).casefold().strip()
     name, _at, domain = folded.rpartition("@")
     domain = domain.rstrip(".")
     with suppress(UnicodeError):

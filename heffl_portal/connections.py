@@ -189,6 +189,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.moved = self.sending_since = monotonic()
         self.sent = 0
+        self.served = False
         super().__init__(*args, **kwargs)
 
     def received(self, data: bytes) -> bool:
@@ -205,6 +206,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         """Answer one request, in a thread."""
+        self.served = True
         self.refused = self.requests[0].error is not None
         super().service()
         self.moved = monotonic()

@@ -50,8 +50,11 @@ def on_starting(server: Any) -> None:
     """Load the pages before the first visitor does, once for all workers."""
     from django.urls import get_resolver
 
+    from heffl_portal.web_worker import hold_signals_over_forks
+
     with explained():
         _ = get_resolver().url_patterns
+    hold_signals_over_forks()
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector need not touch it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 from time import monotonic
 from typing import Any
@@ -18,11 +19,34 @@ FILES = 5_000
 TURN = 0.001
 """Seconds a thread may compute while the event loop waits: so long twice per connection."""
 LINGER = 2.0
-"""Seconds that a kept connection stays open when we stop: a request may be on its way."""
+"""Seconds that a kept connection stays open when we stop: a request may be on its way.
+
+One that was never asked anything is somebody who has come just now, and stays longer."""
+
+
+ENDS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+"""Signals that end a worker. One that comes while it is being made must not be lost."""
+
+
+def hold_signals_over_forks() -> None:
+    """Let a new worker get its signals once it listens to them. Call it once, in the master.
+
+    gunicorn's child has the master's handlers for a moment, which only note what comes:
+    a worker that was told to end then would be killed ten seconds later, in mid-answer.
+    """
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ENDS),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS),
+    )
 
 
 class PortalWorker(Worker):  # type: ignore[misc]
     """Serves until it is told to stop, then finishes what is under way."""
+
+    def init_signals(self) -> None:
+        """Listen to signals, also to those that came since the fork."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
     def run(self) -> None:
         """Serve. Returns after SIGTERM, and when the master is gone."""
@@ -60,9 +84,10 @@ class PortalWorker(Worker):  # type: ignore[misc]
 
 
 def busy(connection: Any) -> bool:
-    """Say whether somebody on a connection waits for the rest of something."""
+    """Say whether somebody on a connection waits for something, or is about to ask."""
     return bool(
-        connection.requests
+        not connection.served
+        or connection.requests
         or connection.total_outbufs_len
         or connection.request is not None
         or connection.farewell
