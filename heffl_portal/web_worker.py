@@ -12,18 +12,16 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 
-from heffl_portal.connections import CONNECTIONS, Doors, open_doors
+from heffl_portal.bounds import CONNECTIONS
+from heffl_portal.connections import Doors, open_doors
 
 FILES = 5_000
 """Files that a process may have open: connections, answers that wait on disk, the database."""
 TURN = 0.001
 """Seconds a thread may compute while the event loop waits: so long twice per connection."""
-LINGER = 2.0
-"""Seconds that a kept connection stays open when we stop: a request may be on its way.
-
-One that was never asked anything is somebody who has come just now, and stays longer."""
-
-
+LINGER_NEW, LINGER_KEPT = 5.0, 2.0
+"""Seconds that connections stay open when we stop, for a request that is on its way: those
+that were asked nothing yet, and those that are kept."""
 ENDS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 """Signals that end a worker. One that comes while it is being made must not be lost."""
 
@@ -71,23 +69,27 @@ class PortalWorker(Worker):  # type: ignore[misc]
         """Accept nothing more, and answer what has been asked, for as long as is allowed."""
         for each in doors:
             each.stop_accepting()
-        now = monotonic()
-        last, linger = now + float(self.cfg.graceful_timeout) - 1, now + LINGER
+        began = monotonic()
+        last = began + float(self.cfg.graceful_timeout) - 1
         while (now := monotonic()) < last:
             self._turn(0.1)
             open_now: list[Any] = []
             for each in doors:
                 each.maintenance(now)
                 open_now += each.active_channels.values()
-            if not any(busy(each) or now < linger for each in open_now):
+            if not any(busy(each) or now < began + linger(each) for each in open_now):
                 break
 
 
+def linger(connection: Any) -> float:
+    """Return for how many seconds a connection that is not busy stays open."""
+    return LINGER_KEPT if connection.asked else LINGER_NEW
+
+
 def busy(connection: Any) -> bool:
-    """Say whether somebody on a connection waits for something, or is about to ask."""
+    """Say whether somebody on a connection waits for the rest of something."""
     return bool(
-        not connection.served
-        or connection.requests
+        connection.requests
         or connection.total_outbufs_len
         or connection.request is not None
         or connection.farewell

@@ -95,7 +95,10 @@ def test_refusal_of_a_file_says_what_to_do(organisation, path):
 
 @pytest.mark.parametrize("path", addresses())
 def test_more_than_a_page_takes_is_refused_unread_everywhere(owner, signed_in, path):
-    """The body is one that nobody may read: only its length is announced."""
+    """The body is one that nobody may read: only its length is announced.
+
+    Monitoring is answered whatever it sends, of which nothing is read.
+    """
     visitors = [Client(), signed_in(owner)]
     most = uploads.bound_at(path)
 

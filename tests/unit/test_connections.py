@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,9 +13,9 @@ from typing import Any
 import pytest
 from waitress import wasyncore
 
-from heffl_portal import connections
+from heffl_portal import bounds
 from heffl_portal.connections import Doors, NoAddresses, open_doors
-from tests.connections import answer_of, exchange, opened, status_of
+from tests.connections import PATIENCE, answer_of, exchange, opened, status_of
 from tests.fleet import wait_until
 
 LARGE = 24 * 1_048_576
@@ -48,6 +49,8 @@ def application(served: Callable[[], Served]) -> Callable[..., Any]:
             return (b"x" * 65_536 for _ in range(LARGE // 65_536))
         if path == "/broken":
             return (1 // 0 for _ in range(1))
+        if path == "/who":
+            return [repr(environ["REMOTE_ADDR"]).encode()]
         body = environ["wsgi.input"].read()
         return [b"%d" % len(body) if path == "/length" else body]
 
@@ -55,16 +58,22 @@ def application(served: Callable[[], Served]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
-    """Return a running server with two threads, one of them for files."""
-    import socket
+def served(request, tmp_path) -> Iterator[Served]:
+    """Return a running server with two threads, one of them for files.
 
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    It listens on a port, or where a test says `unix` in the file system.
+    """
+    if getattr(request, "param", "") == "unix":
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(tmp_path / "web.sock"))
+        port = 0
+    else:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     listener.listen(100)
-    port = listener.getsockname()[1]
     channels, (doors,) = open_doors(
-        application(lambda: made), [listener], 2, lambda path: connections.FORM
+        application(lambda: made), [listener], 2, lambda path: bounds.FORM
     )
     made = Served(port, doors)
     stop = threading.Event()
@@ -124,7 +133,7 @@ def test_who_is_not_done_in_time_is_ended(served, monkeypatch, bound, sent):
         assert status_of(exchange(served.port, get())) == 200
         assert not ended(slow)
 
-        monkeypatch.setattr(connections, bound, 0.0)
+        monkeypatch.setattr(bounds, bound, 0.0)
 
         assert wait_until(lambda: ended(slow))
     assert served.seen == ["/echo"]
@@ -137,7 +146,7 @@ def test_body_may_take_longer_at_the_pace(served, monkeypatch):
         assert wait_until(lambda: channel.in_memory == 50_000)
         began = channel.request.began
 
-        assert channel.overdue_at == began + connections.GRACE + 50_000 / 4096
+        assert channel.overdue_at == began + bounds.GRACE + 50_000 / 4096
 
         sender.sendall(b"x" * 50_000)
         sender.settimeout(30)
@@ -151,8 +160,8 @@ def test_who_takes_nothing_of_an_answer_is_ended(served, monkeypatch, bound):
         (channel,) = served.doors.active_channels.values()
         assert wait_until(lambda: channel.total_outbufs_len > 1_048_576)
 
-        monkeypatch.setattr(connections, "PACE", 1 << 40)
-        monkeypatch.setattr(connections, bound, 0.0)
+        monkeypatch.setattr(bounds, "PACE", 1 << 40)
+        monkeypatch.setattr(bounds, bound, 0.0)
 
         assert wait_until(lambda: served.open_now == 0)
 
@@ -198,7 +207,7 @@ def test_one_too_many_takes_the_place_of_who_waited_longest(served, monkeypatch)
 
 def test_requests_may_not_fill_the_memory(served, monkeypatch):
     """The largest of those that are not whole yet goes first; a small one stays."""
-    monkeypatch.setattr(connections, "IN_MEMORY", 1_000_000)
+    monkeypatch.setattr(bounds, "IN_MEMORY", 1_000_000)
     with contextlib.ExitStack() as stack:
         small = stack.enter_context(opened(served.port, post(1_000, b"x" * 900)))
         large = [
@@ -214,8 +223,18 @@ def test_requests_may_not_fill_the_memory(served, monkeypatch):
         assert status_of(small.recv(20)) == 200
 
 
+def test_who_takes_no_room_stays_when_room_is_short(served, monkeypatch):
+    monkeypatch.setattr(bounds, "IN_MEMORY", -1)
+    with opened(served.port) as idle:
+        assert wait_until(lambda: served.open_now == 1)
+
+        assert status_of(exchange(served.port, get())) == 200
+
+        assert not ended(idle)
+
+
 def test_answers_may_not_fill_the_disk(served, monkeypatch):
-    monkeypatch.setattr(connections, "ON_DISK", 2_000_000)
+    monkeypatch.setattr(bounds, "ON_DISK", 2_000_000)
     with opened(served.port, get("/large"), room=4096):
         assert wait_until(lambda: served.seen == ["/large"])
 
@@ -227,12 +246,22 @@ def test_nothing_of_a_request_is_written_to_disk(served, monkeypatch):
         raise AssertionError("written to disk")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    body = b"x" * connections.FORM
+    body = b"x" * bounds.FORM
 
     sent = post(len(body), body).replace(b"/echo", b"/length", 1)
     answer = exchange(served.port, sent[:-1], b"x" + get())
 
     assert b"\r\n\r\n%dHTTP/1.1 200 OK" % len(body) in answer
+
+
+@pytest.mark.parametrize("served", ["unix"], indirect=True)
+def test_who_comes_over_a_file_has_no_address(served, tmp_path):
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(PATIENCE)
+        asked.connect(str(tmp_path / "web.sock"))
+        asked.sendall(get("/who"))
+
+        assert answer_of(asked).endswith(b"\r\n\r\n''")
 
 
 def test_pipelined_requests_are_answered_in_order(served):
