@@ -60,6 +60,10 @@ def _kept(organisation: Organisation, *states: str) -> QuerySet[Submission]:
     return rows.exclude(name_key=CLEARED_KEY)
 
 
+def _before(now: datetime, days: int) -> datetime:
+    return now - timedelta(days=min(days, LONGEST))
+
+
 def due(
     organisation: Organisation, retention: Retention, now: datetime
 ) -> list[QuerySet[Submission]]:
@@ -70,11 +74,11 @@ def due(
     """
     found = []
     if retention.keep_created is not None:
-        until = now - timedelta(days=retention.keep_created)
+        until = _before(now, retention.keep_created)
         created = _kept(organisation, Status.CREATED)
         found.append(created.filter(delivered_at__lt=until, reconcile_at__isnull=True))
     if retention.keep_closed is not None:
-        until = now - timedelta(days=retention.keep_closed)
+        until = _before(now, retention.keep_closed)
         closed = _kept(organisation, Status.REJECTED, Status.DROPPED)
         found.append(closed.filter(queued_at__lt=until))
     return found

@@ -141,7 +141,10 @@ def _reading_of_before(file_import: FileImport) -> FileReading:
 def _file_of(file_import: FileImport) -> bytes:
     if file_import.content is None:
         raise SheetError(_("The file is no longer kept. Choose it again."))
-    return zlib.decompress(bytes(file_import.content))
+    try:
+        return zlib.decompress(bytes(file_import.content))
+    except zlib.error:
+        raise SheetError(_("The file is no longer kept. Choose it again.")) from None
 
 
 def table_of(file_import: FileImport) -> KeptTable:

@@ -90,7 +90,10 @@ def failed_rows(file_import: FileImport) -> Iterator[list[str]]:
 def _faulty_rows(file_import: FileImport, names: Sequence[str]) -> Iterator[list[str]]:
     """Yield the rows that made no client, as they are in the file."""
     places = {name: at for at, name in enumerate(file_import.columns) if name}
-    table = table_of(file_import)
+    try:
+        table = table_of(file_import)
+    except SheetError:
+        return  # damaged, which is as good as not kept
     for row in checked_rows(file_import, table.headers, table.rows()):
         if not row.problems:
             continue

@@ -6,6 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice, Shaped, texts
 from clients_app.models.organisation import Organisation
 
 
@@ -43,9 +44,14 @@ class CustomField(models.Model):
     )
     label = models.CharField(_("label"), max_length=120)
     label_ar = models.CharField(_("label in Arabic"), max_length=120, blank=True)
-    kind = models.CharField(_("kind"), max_length=12, choices=CustomFieldKind)
+    kind = Choice(
+        _("kind"),
+        max_length=12,
+        choices=CustomFieldKind,
+        fallback=CustomFieldKind.TEXT,
+    )
     help_text = models.CharField(_("hint"), max_length=200, blank=True)
-    options = models.JSONField(_("options"), default=list, blank=True)
+    options = Shaped(_("options"), default=list, blank=True, shape=texts)
     for_company = models.BooleanField(_("for companies"), default=True)
     for_contact = models.BooleanField(_("for contacts"), default=True)
     required = models.BooleanField(_("required"), default=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from clients_app.heffl.outcome import Verdict
+from clients_app.models.lenient import Choice
 from clients_app.models.submission import Submission
 
 
@@ -22,7 +24,7 @@ class DeliveryAttempt(models.Model):
     deadline_at = models.DateTimeField()
     body_sha256 = models.CharField(max_length=64)
     finished_at = models.DateTimeField(null=True)
-    verdict = models.CharField(max_length=16, blank=True)
+    verdict = Choice(max_length=16, blank=True, known=list(Verdict))
     phase = models.CharField(max_length=12, blank=True)
     http_status = models.PositiveSmallIntegerField(null=True)
     reason = models.CharField(max_length=40, blank=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from clients_app.models.lenient import Shaped, numbers
 from clients_app.models.organisation import Organisation
 
 
@@ -24,7 +25,7 @@ class DriftSign(models.Model):
     example = models.CharField(max_length=500)
     seen = models.PositiveIntegerField(default=0)
     fine = models.PositiveIntegerField(default=0)
-    submissions = models.JSONField(default=list)
+    submissions = Shaped(default=list, shape=numbers)
     first_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now)
     standing_since = models.DateTimeField(null=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from clients_app.models.lenient import Shaped, pairs, records
 from clients_app.models.organisation import Organisation
 
 
@@ -23,8 +24,8 @@ class FieldReading(models.Model):
     read_at = models.DateTimeField(null=True)
     tried_at = models.DateTimeField(default=timezone.now)
     problem = models.CharField(max_length=200, blank=True)
-    told = models.JSONField(default=list)
-    drift = models.JSONField(default=list)
+    told = Shaped(default=list, shape=records)
+    drift = Shaped(default=list, shape=pairs)
 
     def __str__(self) -> str:
         return f"fields of organisation {self.organisation_id}"

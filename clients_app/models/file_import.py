@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice, Shaped, texts
 from clients_app.models.organisation import Organisation
 
 PAUSED_UNTIL = datetime(2900, 1, 1, tzinfo=UTC)
@@ -53,8 +54,13 @@ class FileImport(models.Model):
     content = models.BinaryField(null=True)
     encoding = models.CharField(max_length=10, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
-    columns = models.JSONField(default=list)
-    default_type = models.CharField(max_length=8, default="company")
+    columns = Shaped(default=list, shape=texts)
+    default_type = Choice(
+        max_length=8,
+        default="company",
+        known=("company", "contact"),
+        fallback="company",
+    )
     state = models.CharField(
         max_length=9, choices=ImportState, default=ImportState.DRAFT
     )

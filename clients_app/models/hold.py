@@ -7,6 +7,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice
+
 
 class HoldReason(models.TextChoices):
     """Why nothing is sent; the words are those of the pages."""
@@ -23,7 +25,9 @@ class Hold(models.Model):
     """A stop on sending: for one key (`fingerprint`) or, when that is empty, for everything."""
 
     fingerprint = models.CharField(max_length=64, blank=True)
-    reason = models.CharField(max_length=16, choices=HoldReason)
+    reason = Choice(
+        max_length=16, choices=HoldReason, fallback=HoldReason.CONFIGURATION
+    )
     detail = models.CharField(max_length=200, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     probe_at = models.DateTimeField(null=True)

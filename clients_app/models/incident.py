@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice
 from clients_app.models.organisation import Organisation
 
 
@@ -33,7 +34,9 @@ class Incident(models.Model):
     organisation = models.ForeignKey(
         Organisation, on_delete=models.CASCADE, related_name="incidents"
     )
-    kind = models.CharField(max_length=16, choices=IncidentKind)
+    kind = Choice(
+        max_length=16, choices=IncidentKind, fallback=IncidentKind.CONFIGURATION
+    )
     subject = models.CharField(max_length=80, blank=True)
     detail = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField(default=timezone.now)

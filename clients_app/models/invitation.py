@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from clients_app.models.lenient import Choice
 from clients_app.models.membership import Role
 from clients_app.models.organisation import Organisation
 
@@ -21,7 +22,7 @@ class Invitation(models.Model):
         Organisation, on_delete=models.CASCADE, related_name="invitations"
     )
     email = models.EmailField(max_length=254)
-    role = models.CharField(max_length=12, choices=Role)
+    role = Choice(max_length=12, choices=Role, fallback=Role.FRONTDESK)
     language = models.CharField(max_length=5)
     token_hash = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(

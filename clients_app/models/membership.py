@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice
 from clients_app.models.organisation import Organisation
 
 
@@ -32,7 +33,7 @@ class Membership(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
-    role = models.CharField(max_length=12, choices=Role)
+    role = Choice(max_length=12, choices=Role, fallback=Role.FRONTDESK)
     suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

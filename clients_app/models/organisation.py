@@ -6,6 +6,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice, TimeZone
+
 
 class ApprovalMode(models.TextChoices):
     """What happens to a public signup: sent at once, held when odd, or always held."""
@@ -26,8 +28,8 @@ class Organisation(models.Model):
     name = models.CharField(_("name"), max_length=160)
     slug = models.SlugField(max_length=60, unique=True)
     country = models.CharField(_("country"), max_length=2, default="AE")
-    time_zone = models.CharField(max_length=64, default="Asia/Dubai")
-    signup_mode = models.CharField(max_length=12, choices=ApprovalMode, blank=True)
+    time_zone = TimeZone(max_length=64, default="Asia/Dubai")
+    signup_mode = Choice(max_length=12, choices=ApprovalMode, blank=True)
     digest = models.BooleanField(default=True)
     reference_field = models.CharField(max_length=60, blank=True)
     """The custom field of Heffl that carries our reference to a submission; "" for none."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from clients_app.models.lenient import Shaped, numbers
+
 
 class RateBudget(models.Model):
     """The calls one API key has left, shared by every worker on every machine.
@@ -13,7 +15,7 @@ class RateBudget(models.Model):
     """
 
     fingerprint = models.CharField(max_length=64, unique=True)
-    recent = models.JSONField(default=list)
+    recent = Shaped(default=list, shape=numbers)
     limit_seen = models.PositiveIntegerField(null=True)
     limit_seen_at = models.DateTimeField(null=True)
     paused_until = models.DateTimeField(null=True)

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice, Colour, Shaped, texts
 from clients_app.models.organisation import Organisation
 
 
@@ -31,14 +32,17 @@ class SignupPage(models.Model):
     organisation = models.OneToOneField(
         Organisation, on_delete=models.CASCADE, related_name="signup_page"
     )
-    languages = models.JSONField(_("languages"), default=list, blank=True)
-    default_language = models.CharField(
-        max_length=5, choices=SignupLanguage, default=SignupLanguage.ENGLISH
+    languages = Shaped(_("languages"), default=list, blank=True, shape=texts)
+    default_language = Choice(
+        max_length=5,
+        choices=SignupLanguage,
+        default=SignupLanguage.ENGLISH,
+        fallback=SignupLanguage.ENGLISH,
     )
-    accent = models.CharField(_("colour"), max_length=7, default="#0a5e86")
+    accent = Colour(_("colour"), max_length=7, default="#0a5e86")
     logo = models.BinaryField(null=True, blank=True)
     logo_hash = models.CharField(max_length=16, blank=True)
-    hidden_fields = models.JSONField(_("hidden fields"), default=list, blank=True)
+    hidden_fields = Shaped(_("hidden fields"), default=list, blank=True, shape=texts)
     intro_en = models.CharField(max_length=300, blank=True)
     intro_ar = models.CharField(max_length=300, blank=True)
     thanks_en = models.CharField(max_length=600, blank=True)
@@ -47,7 +51,7 @@ class SignupPage(models.Model):
     consent_en = models.CharField(max_length=600, blank=True)
     consent_ar = models.CharField(max_length=600, blank=True)
     consent_version = models.PositiveIntegerField(default=1)
-    allowed_origins = models.JSONField(_("allowed sites"), default=list, blank=True)
+    allowed_origins = Shaped(_("allowed sites"), default=list, blank=True, shape=texts)
     shows_number = models.BooleanField(_("show the client number"), default=False)
     kiosk_key = models.CharField(max_length=32, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)

@@ -15,6 +15,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.models.lenient import Choice, NumberedChoice, Shaped, records, texts
+from clients_app.models.lenient import answers as answers_in
 from clients_app.models.listing import Filters
 from clients_app.models.organisation import Organisation
 
@@ -116,21 +118,28 @@ class Submission(models.Model):
     )
     submission_token = models.CharField(max_length=64)
 
-    type = models.CharField(max_length=8, choices=ClientTypeChoice)
-    answers = models.JSONField()
+    type = Choice(
+        max_length=8, choices=ClientTypeChoice, fallback=ClientTypeChoice.COMPANY
+    )
+    answers = Shaped(shape=answers_in)
     display_name = models.CharField(max_length=330)
     name_key = models.CharField(max_length=330)
     match_key = models.CharField(max_length=64)
     search_text = models.TextField(blank=True)
 
-    source = models.CharField(max_length=10, choices=Source)
-    lane = models.PositiveSmallIntegerField(choices=Lane)
+    source = Choice(max_length=10, choices=Source, fallback=Source.FRONTDESK)
+    lane = NumberedChoice(choices=Lane)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
 
-    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    status = Choice(
+        max_length=10,
+        choices=Status,
+        default=Status.QUEUED,
+        fallback=Status.REVIEW,
+    )
     number = models.CharField(max_length=200, blank=True)
     heffl_id = models.CharField(max_length=200, blank=True)
     delivered_at = models.DateTimeField(null=True)
@@ -154,7 +163,7 @@ class Submission(models.Model):
     language = models.CharField(max_length=5, blank=True)
     campaign = models.CharField(max_length=60, blank=True)
     consent_version = models.PositiveIntegerField(null=True)
-    held_for = models.JSONField(default=list, blank=True)
+    held_for = Shaped(default=list, blank=True, shape=texts)
 
     not_before = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now)
@@ -167,7 +176,7 @@ class Submission(models.Model):
     requeued_once = models.BooleanField(default=False)
     reported = models.BooleanField(default=False)
     """Heffl itself reported a client like this one while it was unclear."""
-    candidates = models.JSONField(default=list, blank=True)
+    candidates = Shaped(default=list, blank=True, shape=records)
 
     objects = SubmissionQuerySet.as_manager()
 

@@ -6,7 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from clients_app.models.submission import Submission
+from clients_app.models.lenient import Choice, Shaped
+from clients_app.models.lenient import answers as answers_in
+from clients_app.models.submission import ClientTypeChoice, Submission
 
 
 class SubmissionRevision(models.Model):
@@ -20,8 +22,10 @@ class SubmissionRevision(models.Model):
         Submission, on_delete=models.CASCADE, related_name="revisions"
     )
     revision = models.PositiveIntegerField()
-    type = models.CharField(max_length=8)
-    answers = models.JSONField()
+    type = Choice(
+        max_length=8, known=ClientTypeChoice.values, fallback=ClientTypeChoice.COMPANY
+    )
+    answers = Shaped(shape=answers_in)
     replaced_at = models.DateTimeField(default=timezone.now)
     replaced_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"

@@ -91,7 +91,10 @@ class Taken:
 def told_of(organisation: Organisation) -> list[Told]:
     """Return the fields of the last reading, in Heffl's order; empty before the first."""
     reading = FieldReading.objects.filter(organisation=organisation).first()
-    return [Told(**entry) for entry in reading.told] if reading else []
+    names = set(Told.__dataclass_fields__)
+    # A newer or an older version may have told it in another shape.
+    found = reading.told if reading else []
+    return [Told(**entry) for entry in found if entry.keys() == names]
 
 
 def drift_of(

@@ -41,7 +41,7 @@ def attempt_line(attempt: DeliveryAttempt, now: datetime) -> AttemptLine:
         ),
         Verdict.FIREWALL: _("A firewall before Heffl turned it away."),
         Verdict.UNCERTAIN: _("Heffl did not confirm."),
-    }.get(Verdict(attempt.verdict), "")
+    }.get(Verdict(attempt.verdict) if attempt.verdict else None, "")
     facts = []
     if attempt.http_status:
         facts.append(f"HTTP {attempt.http_status}")

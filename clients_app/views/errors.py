@@ -132,4 +132,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if away := outage.of(sys.exc_info()[1]):
         return database_away(request, away)
     log.error("fault", extra={"route": _route(request)}, exc_info=True)
-    return _logged(page(request, 500, reference=request_id.get()))
+    try:
+        return _logged(page(request, 500, reference=request_id.get()))
+    except Exception:  # noqa: BLE001 - what broke the page may be what it would show
+        return _logged(
+            render(request, "500.html", {"reference": request_id.get()}, status=500)
+        )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, models, transaction
+from django.db import DataError, IntegrityError, connection, models, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from clients_app.credentials import seal_new
@@ -41,22 +43,11 @@ from tests.routes import OF_A_PERSON, OF_AN_ORGANISATION, PUBLIC
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
-TEXTS = ["", "Mars/Base", "-1", "<b>\u202e٣", "zz", "None"]
-SHAPES: list[object] = [
-    None,
-    {},
-    [],
-    "text",
-    0,
-    [None, 1, {}],
-    [[1]],
-    {"a": {"b": []}},
-    [{"key": 1}],
-]
+TEXTS = ["", "Mars/Base", "<b>\u202e٣"]
+SHAPES: list[Any] = [None, {}, "text", 7, [None, 1, {}], [["a"]], {"name": {"b": []}}]
 MOMENTS = [
-    datetime(1, 1, 1, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, tzinfo=UTC),
     datetime(1900, 1, 1, tzinfo=UTC),
+    datetime(2900, 1, 1, tzinfo=UTC),
 ]
 UNTOUCHED = {"uuid", "slug", "submission_token", "search_text"}
 """Names by which the pages are asked for, and what nothing reads back."""
@@ -233,6 +224,20 @@ def columns(table):
     ]
 
 
+def ask(asker, page):
+    answer = asker.get(page)
+    if answer.streaming:
+        list(answer.streaming_content)
+    return answer
+
+
+def reads(asker, page):
+    """Return all that a page asks of the database, as SQL."""
+    with CaptureQueriesContext(connection) as told:
+        assert ask(asker, page).status_code < 500, page
+    return " ".join(each["sql"] for each in told)
+
+
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_no_stored_value_breaks_a_page(
     table, furnished, organisation, owner, signed_in
@@ -241,8 +246,12 @@ def test_no_stored_value_breaks_a_page(
     browser.raise_request_exception = False
     stranger = Client(raise_request_exception=False)
     mine, theirs = addresses(furnished, organisation)
+    reading = {page: reads(browser, page) for page in mine}
+    reading |= {page: reads(stranger, page) for page in theirs}
     broken = []
     for field in columns(table):
+        column = f'"{table._meta.db_table}"."{field.column}"'
+        asked = [page for page, queries in reading.items() if column in queries]
         for value in odd_values(field):
             mark = transaction.savepoint()
             try:
@@ -251,12 +260,9 @@ def test_no_stored_value_breaks_a_page(
             except (IntegrityError, DataError, OverflowError, TypeError, ValueError):
                 transaction.savepoint_rollback(mark)
                 continue
-            for asker, pages in ((browser, mine), (stranger, theirs)):
-                for page in pages:
-                    answer = asker.get(page)
-                    if answer.streaming:
-                        list(answer.streaming_content)
-                    if answer.status_code >= 500:
-                        broken.append((field.name, value, page))
+            for page in asked:
+                answer = ask(stranger if page in theirs else browser, page)
+                if answer.status_code >= 500:
+                    broken.append((field.name, value, page))
             transaction.savepoint_rollback(mark)
     assert not broken, f"{len(broken)}: {broken[:10]}"
