@@ -87,7 +87,9 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
         could guess them, and year 1 be a fault.
         """
         named = {
-            f"{one}__exact" if isinstance(one, str) else one.parameter_name
+            f"{one}__exact"
+            if isinstance(one, str)
+            else getattr(one, "parameter_name", "")
             for one in self.list_filter
         }
         return lookup in named and "\x00" not in str(value)

@@ -85,7 +85,7 @@ def is_too_fast(counts: Sequence[int]) -> bool:
     if len(counts) < 2:
         return False
     doublings = math.log2(SIZES[len(counts) - 1] / SIZES[len(counts) - 2])
-    return counts[-1] > DOUBLED**doublings * max(counts[-2], FLOOR)
+    return bool(counts[-1] > DOUBLED**doublings * max(counts[-2], FLOOR))
 
 
 def counted() -> dict[str, list[int]]:

@@ -18,11 +18,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.test import RequestFactory
 
-from clients_app import credentials, crypto, middleware
+from clients_app import credentials, crypto, csv_text, middleware
 from clients_app.delivery import drift
 from clients_app.heffl import (
     api,
     contract,
+    errors,
     fields,
     headers,
     refusal,
@@ -31,7 +32,6 @@ from clients_app.heffl import (
     transport,
 )
 from clients_app.heffl.contract import BOTH, NEITHER, FieldKind
-from clients_app.history import export
 from clients_app.imports import cells, columns, sheets
 from clients_app.models import Organisation, Submission
 from clients_app.models.listing import Cursor
@@ -76,7 +76,7 @@ SHAPES: dict[str, tuple[str, str, str]] = {
 }
 REFUSALS = (
     *(ValueError, ValidationError, crypto.SealError, signature.NotSigned),
-    *(signature.NotGenuine, contract.UnreadableAnswer, contract.ContractError),
+    *(signature.NotGenuine, errors.UnreadableAnswer, errors.ContractError),
 )
 
 
@@ -149,18 +149,20 @@ def _request(**given: Any) -> HttpRequest:
     return RequestFactory().get("/", **given)
 
 
-def _posted(name: str, typed: str) -> HttpRequest:
+def _given(method: str, name: str, typed: str) -> HttpRequest:
+    given = QueryDict(mutable=True)
+    given[name] = typed
     request = _request()
-    request.POST = QueryDict(mutable=True)  # type: ignore[assignment]
-    request.POST[name] = typed  # type: ignore[index]
+    setattr(request, method, given)
     return request
+
+
+def _posted(name: str, typed: str) -> HttpRequest:
+    return _given("POST", name, typed)
 
 
 def _asked(name: str, typed: str) -> HttpRequest:
-    request = _request()
-    request.GET = QueryDict(mutable=True)  # type: ignore[assignment]
-    request.GET[name] = typed  # type: ignore[index]
-    return request
+    return _given("GET", name, typed)
 
 
 def _through(
@@ -283,7 +285,7 @@ READERS: dict[str, Reader] = {
         typed.encode("utf-8", "replace")
     ),
     "delimiter of a file": sheets.guess_delimiter,
-    "cell of an export": export.safe_cell,
+    "cell of an export": csv_text.safe_cell,
     "campaign": accept.campaign_of,
     "token of a form": lambda typed: robots.read_token(typed, Organisation(pk=1)),
     "proof": lambda typed: robots.is_proof(typed, cast("Any", None)),

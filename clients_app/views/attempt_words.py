@@ -30,7 +30,7 @@ def attempt_line(attempt: DeliveryAttempt, now: datetime) -> AttemptLine:
         )
         return AttemptLine(attempt.started_at, words, [])
     said = attempt.message.rstrip(". ")
-    words = {
+    by_verdict = {
         Verdict.CREATED: _("Heffl created the client."),
         Verdict.SAFE: _("Heffl could not be reached. Nothing was sent."),
         Verdict.RATE_LIMITED: _("Heffl asked us to wait."),
@@ -41,7 +41,8 @@ def attempt_line(attempt: DeliveryAttempt, now: datetime) -> AttemptLine:
         ),
         Verdict.FIREWALL: _("A firewall before Heffl turned it away."),
         Verdict.UNCERTAIN: _("Heffl did not confirm."),
-    }.get(Verdict(attempt.verdict) if attempt.verdict else None, "")
+    }
+    words = by_verdict[Verdict(attempt.verdict)] if attempt.verdict else ""
     facts = []
     if attempt.http_status:
         facts.append(f"HTTP {attempt.http_status}")
