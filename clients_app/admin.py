@@ -12,7 +12,8 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.paginator import Paginator
 from django.db.models import IntegerField, Model, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django_tasks_db.models import DBTaskResult
 
@@ -28,6 +29,14 @@ from clients_app.views.audit_words import ACTIONS
 # One sign-in for all: throttled, with second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Heffl Portal"
+
+
+def _password_change(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Lead to the one page that also tells the person and notes it in the trail."""
+    return redirect("account_change_password")
+
+
+admin.site.password_change = _password_change  # type: ignore[assignment, method-assign]
 # What other apps would let an operator change: sign-ins are a person's own, whoever may
 # edit an address can take an account over, and there are no groups here.
 admin.site.unregister([Authenticator, DBTaskResult, EmailAddress, Group, UserSession])

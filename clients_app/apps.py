@@ -18,7 +18,12 @@ class ClientsAppConfig(AppConfig):
             sqlite_file,
             sqlite_turns,
         )
-        from clients_app.accounts import sessions, trail  # noqa: F401 - so do these
+        from clients_app.accounts import (  # noqa: F401 - so do these
+            changes,
+            factors,
+            sessions,
+            trail,
+        )
         from clients_app.models import search_index
 
         def mend(using: str, **_more: Any) -> None:

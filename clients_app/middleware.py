@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from allauth.mfa.models import Authenticator
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import resolve, reverse
+from django.utils.http import urlencode
 
 from clients_app import outage
+from clients_app.accounts import proof
 from clients_app.content_type import REFUSED
-from clients_app.models import Membership
 from clients_app.request_id import request_id
 from clients_app.views import errors, strangers, uploads
 
@@ -186,34 +185,55 @@ def plain_faults(get_response: Handler) -> Handler:
     return middleware
 
 
-def second_factor(get_response: Handler) -> Handler:
-    """Lead people whose role needs a second factor to setting one up, before anything else.
+# What asks nobody who they are, as the pages for strangers: no session is read there.
+_FOR_MACHINES = ("/static/", "/webhooks/")
+# Pages that a session may open which has not proven the person's second factor: those that
+# prove it, and the way out. Whoever has yet to set one up may do that as well.
+_TO_PROVE = (
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+    "account_logout",
+    "set-language",
+)
+_TO_ENROL = (
+    "mfa_index",
+    "mfa_activate_totp",
+    "mfa_add_webauthn",
+    "account_reauthenticate",
+    "account_logout",
+    "set-language",
+)
 
-    Which roles: the setting MFA_REQUIRED_ROLES; where it names any, operators need one,
-    too.
+
+def _is_one_of(path: str, names: tuple[str, ...]) -> bool:
+    return any(path == reverse(name) for name in names)
+
+
+def second_factor(get_response: Handler) -> Handler:
+    """Let nobody past who has not proven a second factor in this very session.
+
+    People who have one prove it; people whose role needs one set it up first. Which
+    roles: the setting MFA_REQUIRED_ROLES; where it names any, operators need one, too.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        roles = settings.MFA_REQUIRED_ROLES
-        if (
-            roles
-            and request.user.is_authenticated
-            and not request.path.startswith(
-                (
-                    "/accounts/",
-                    "/static/",
-                    "/webhooks/",
-                )
-            )
-            and not Authenticator.objects.filter(user=request.user).exists()
-            and (
-                request.user.is_staff
-                or Membership.objects.filter(
-                    user=request.user, role__in=roles, suspended_at__isnull=True
-                ).exists()
-            )
-        ):
-            return redirect(reverse("mfa_activate_totp"))
+        if request.path.startswith(_FOR_MACHINES) or strangers.is_public(request):
+            return get_response(request)
+        lack = proof.lacking(request)
+        # The page that asks for the factor says why it asks.
+        request.lacks_proof = lack is proof.Lack.PROOF  # type: ignore[attr-defined]
+        match lack:
+            case proof.Lack.PROOF if not _is_one_of(request.path, _TO_PROVE):
+                return _led_to(request, proof.page_for(request.user))
+            case proof.Lack.ENROLMENT if not _is_one_of(request.path, _TO_ENROL):
+                return redirect(reverse("mfa_activate_totp"))
         return get_response(request)
 
     return middleware
+
+
+def _led_to(request: HttpRequest, page: str) -> HttpResponseBase:
+    """Lead to a page, and from there back to this one where it can be opened again."""
+    if request.method not in {"GET", "HEAD"}:
+        return redirect(page)
+    return redirect(f"{page}?{urlencode({'next': request.get_full_path()})}")

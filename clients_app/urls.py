@@ -5,12 +5,14 @@ from django.views.i18n import set_language
 
 from clients_app.views import (
     account,
+    address,
     audit,
     balance,
     brand,
     client,
     correction,
     decisions,
+    factors,
     health,
     heffl_settings,
     history,
@@ -39,6 +41,23 @@ urlpatterns = [
         "accounts/preferences/",
         account.account_preferences,
         name="account-preferences",
+    ),
+    # In place of the pages that django-allauth has at these addresses.
+    path("accounts/email/", address.address_change, name="account_email"),
+    path(
+        "accounts/confirm-email/<str:key>/",
+        address.address_confirm,
+        name="account_confirm_email",
+    ),
+    path(
+        "accounts/2fa/totp/activate/",
+        factors.factor_activate_app,
+        name="mfa_activate_totp",
+    ),
+    path(
+        "accounts/2fa/webauthn/add/",
+        factors.factor_add_passkey,
+        name="mfa_add_webauthn",
     ),
     path("accounts/shortcuts/", account.account_shortcuts, name="account-shortcuts"),
     path("accounts/stay/", account.account_stay, name="account-stay"),

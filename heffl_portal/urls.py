@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("clients_app.urls")),  # some of them instead of allauth's
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("", include("clients_app.urls")),
 ]
 handler400 = "clients_app.views.errors.bad_request"
 handler403 = "clients_app.views.errors.forbidden"

@@ -22,6 +22,7 @@ from clients_app.models import ApiCredential, Membership, Role, User, audit_guar
 from heffl_sandbox import server
 from heffl_sandbox.control import Control
 from tests.factories import MembershipFactory, OrganisationFactory
+from tests.journeys import fully_signed_in
 
 KEY = "heffl_user_test_0123456789abcdef"
 ARGON2 = "django.contrib.auth.hashers.Argon2PasswordHasher"
@@ -130,11 +131,7 @@ def signed_in() -> Callable[[Membership | User], Client]:
 
     def sign_in(person: Membership | User) -> Client:
         user = person.user if isinstance(person, Membership) else person
-        client = Client()
-        client.force_login(
-            user, backend="allauth.account.auth_backends.AuthenticationBackend"
-        )
-        return client
+        return fully_signed_in(user)
 
     return sign_in
 

@@ -8,14 +8,18 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from clients_app.accounts import letters, tries
+from clients_app.accounts import letters, proof, told, tries
 from clients_app.accounts.forms import try_password
 from clients_app.accounts.own_address import own_address
 from clients_app.models import User
@@ -29,6 +33,9 @@ REWORDED = (
     gettext_noop("New Password (again)"),
     gettext_noop("Email address"),
     gettext_noop("This field is required."),
+    gettext_noop("Use a security key"),
+    gettext_noop("Use authenticator app or code"),
+    gettext_noop("Use your password"),
 )
 PROOFS = ("password", "mfa")
 """Ways to sign in after which nobody is asked at once for the same again."""
@@ -76,9 +83,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Ask nobody again who has only just signed in, with a password or a passkey.
 
-        Allauth counts what was confirmed later alone.
+        Allauth counts what was confirmed later alone. What concerns a second factor asks
+        whoever has one to prove it instead: a password neither removes a factor nor adds
+        another beside it. Raises ReauthenticationRequired unless that was done lately.
         """
         request = self.request
+        if app == "allauth.mfa" and request and proof.has_factor(request.user):
+            if not proof.proven_lately(request):
+                raise ReauthenticationRequired
+            return False
         records = get_authentication_records(request, request.user) if request else []
         proved = [each["at"] for each in records if each.get("method") in PROOFS]
         if (
@@ -101,3 +114,35 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             "current_site": get_current_site(request),
         }
         letters.post(self.render_mail(template_prefix, email, words | context))
+
+    def get_reauthentication_methods(
+        self, user: AbstractBaseUser | AnonymousUser
+    ) -> list[dict[str, Any]]:
+        """Return the pages on which a person can confirm who they are, the best one first.
+
+        The password is none of them where the second factor is what is asked for.
+        """
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not proof.has_factor(user):
+            return methods
+        target = self.request.GET.get("next") or self.request.POST.get("next")
+        about_factors = (target or self.request.path).startswith(reverse("mfa_index"))
+        if proof.proven(self.request) and not about_factors:
+            return methods
+        best = proof.page_for(user)
+        return sorted(
+            [each for each in methods if each["id"] != "reauthenticate"],
+            key=lambda each: bool(each["url"] != best),
+        )
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: AbstractBaseUser,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell a person what was done to their sign-in, in our own words."""
+        address = email or EmailAddress.objects.get_primary_email(user)
+        if address:
+            told.tell(self.request, template_prefix, address)

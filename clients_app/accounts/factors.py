@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,49 +10,40 @@ from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_used
 from allauth.mfa.totp.forms import ActivateTOTPForm as AllauthActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as webauthn
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.dispatch import receiver
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from clients_app.accounts import seals
 from clients_app.accounts.credential_field import CredentialField
-from clients_app.crypto import KeyRing, SealError, Secret, kid_of
+from clients_app.crypto import SealError, Secret, kid_of
 
 log = logging.getLogger("portal.accounts")
 NONSENSE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-# A passkey's row holds a public key, which is no secret; these hold some.
-SEALED_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
-
-
-def _ring() -> KeyRing:
-    ring: KeyRing = settings.PORTAL_KEYRING
-    return ring
-
-
-def _seal(secret: Secret) -> str:
-    return _ring().seal(secret, purpose="mfa", organisation="", row="")
-
-
-def _open(token: str) -> Secret:
-    return _ring().open(token, purpose="mfa", organisation="", row="")
 
 
 class ActivateTOTPForm(AllauthActivateTOTPForm):  # type: ignore[misc]
     """Keeps the new seed sealed in the session until its first code confirms it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        session = context.request.session
+        session, owner = context.request.session, context.request.user.pk
         sealed = session.pop(SECRET_SESSION_KEY, None)
         if sealed:
             # A seed that does not open is made anew: the page then shows another code.
             with suppress(SealError):
-                session[SECRET_SESSION_KEY] = _open(sealed).reveal()
+                session[SECRET_SESSION_KEY] = seals.open_bound(
+                    sealed, owner, seals.IN_SESSION
+                ).reveal()
         super().__init__(*args, **kwargs)
-        session[SECRET_SESSION_KEY] = _seal(Secret(self.secret))
+        session[SECRET_SESSION_KEY] = seals.seal(
+            Secret(self.secret), owner, seals.IN_SESSION
+        )
 
 
 class _SoundCredential:
@@ -107,16 +97,19 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Seals TOTP seeds and recovery codes, which allauth would store in clear."""
 
     def encrypt(self, text: str) -> str:
-        """Return a secret as the ring's first key seals it, bound to this purpose alone."""
-        return _seal(Secret(text))
+        """Return a secret sealed by the ring's first key; saving it binds it to its person."""
+        return seals.seal(Secret(text), None, seals.IN_TRANSIT)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Open what encrypt() sealed.
+        """Open what encrypt() sealed, for the person whose row it comes from.
 
-        Raises ImmediateHttpResponse with a plain page, 503, when the ring cannot.
+        Raises ImmediateHttpResponse with a plain page, 503, when it does not open.
         """
         try:
-            return _open(encrypted_text).reveal()
+            if isinstance(encrypted_text, seals.Owned):
+                owner = encrypted_text.owner
+                return seals.open_stored(encrypted_text, owner).reveal()
+            return seals.open_bound(encrypted_text, None, seals.IN_TRANSIT).reveal()
         except SealError as error:
             log.error("second factor unreadable", extra={"reason": str(error)})
             page = render(context.request, "mfa/unreadable.html", status=503)
@@ -133,40 +126,30 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         )
 
 
-def _sealed_values(data: Any) -> Iterator[str]:
-    """Yield the sealed strings in what allauth keeps about a second factor."""
-    if isinstance(data, dict):
-        data = list(data.values())
-    if isinstance(data, list):
-        for each in data:
-            yield from _sealed_values(each)
-    elif isinstance(data, str):
-        yield data
-
-
-def _resealed(data: Any) -> Any:
-    """Return the same with every string sealed by the ring's first key."""
-    if isinstance(data, dict):
-        return {name: _resealed(value) for name, value in data.items()}
-    if isinstance(data, list):
-        return [_resealed(value) for value in data]
-    if isinstance(data, str) and kid_of(data) != _ring().sealing_kid:
-        return _seal(_open(data))
-    return data
-
-
 def _sealed() -> QuerySet[Authenticator]:
     factors: QuerySet[Authenticator] = Authenticator.objects.filter(
-        type__in=SEALED_TYPES
+        type__in=seals.SEALED_TYPES
     )
     return factors
+
+
+def _tokens(data: Any) -> list[str]:
+    """Return the sealed strings in what django-allauth keeps about a factor."""
+    found: list[str] = []
+
+    def keep(token: str) -> str:
+        found.append(token)
+        return token
+
+    seals.each_string(data, keep)
+    return found
 
 
 def kids_in_use() -> dict[str, int]:
     """Count the sealed second factors by the id of the ring key ("?" = malformed)."""
     counts: dict[str, int] = {}
     for data in _sealed().values_list("data", flat=True):
-        for token in _sealed_values(data):
+        for token in _tokens(data):
             try:
                 kid = kid_of(token)
             except SealError:
@@ -176,37 +159,55 @@ def kids_in_use() -> dict[str, int]:
 
 
 def unreadable() -> int:
-    """Count the second factors that this ring cannot open."""
+    """Count the second factors that this ring cannot open for their person."""
     count = 0
-    for data in _sealed().values_list("data", flat=True):
+    for owner, data in _sealed().values_list("user_id", "data"):
         try:
-            for token in _sealed_values(data):
-                _open(token)
+            for token in _tokens(data):
+                seals.open_stored(token, owner)
         except SealError:
             count += 1
     return count
 
 
-def reseal_second_factors() -> int:
-    """Seal every second factor with the ring's first key; return how many changed.
-
-    Each is a transaction of its own; what does not open is left as it is.
-    """
+def bound_to_nobody() -> int:
+    """Count the second factors sealed as before, which would open for others, too."""
     return sum(
-        _reseal_factor(pk) for pk in list(_sealed().values_list("pk", flat=True))
+        any(seals.is_bound_to_nobody(token, owner) for token in _tokens(data))
+        for owner, data in _sealed().values_list("user_id", "data")
     )
 
 
+def reseal_second_factors() -> int:
+    """Seal every second factor to its person with the ring's first key.
+
+    Return how many changed. Each is a transaction of its own; what does not open is left
+    as it is.
+    """
+    return sum(reseal(pk) for pk in list(_sealed().values_list("pk", flat=True)))
+
+
 @transaction.atomic
-def _reseal_factor(pk: int) -> bool:
-    factor = Authenticator.objects.select_for_update().filter(pk=pk).first()
+def reseal(pk: int) -> bool:
+    """Seal one second factor to its person anew; say whether that changed it."""
+    factor = _sealed().select_for_update().filter(pk=pk).first()
     if factor is None:
         return False
+    owner = factor.user_id
     try:
-        data = _resealed(factor.data)
+        data = seals.each_string(
+            factor.data, lambda token: seals.resealed(token, owner)
+        )
     except SealError:
         return False
     if data == factor.data:
         return False
     Authenticator.objects.filter(pk=pk).update(data=data)
     return True
+
+
+@receiver(authenticator_used)
+def _bind_when_used(
+    sender: object, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    reseal(authenticator.pk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.signals import password_changed, password_reset
+from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.mfa.signals import (
     authentication_failed,
     authenticator_added,
@@ -18,7 +18,7 @@ from clients_app import audit
 from clients_app.models import Membership, Organisation, User
 
 
-def _note(action: str, user: User | None, *, acts: bool = True) -> None:
+def note(action: str, user: User | None, *, acts: bool = True) -> None:
     """Record something about a person's sign-in with each organisation they belong to.
 
     Somebody without any, or an address that nobody has, is recorded with none.
@@ -38,35 +38,35 @@ def _note(action: str, user: User | None, *, acts: bool = True) -> None:
 
 @receiver(user_logged_in)
 def _signed_in(sender: object, user: User, **kwargs: Any) -> None:
-    _note("signed_in", user)
+    note("signed_in", user)
 
 
 @receiver(user_login_failed)
 def _sign_in_failed(sender: object, credentials: Any, **kwargs: Any) -> None:
     email = str(credentials.get("email", "")).strip().lower()
-    _note("sign_in_failed", User.objects.filter(email=email).first(), acts=False)
+    note("sign_in_failed", User.objects.filter(email=email).first(), acts=False)
 
 
-@receiver([password_changed, password_reset])
+@receiver([password_changed, password_reset, password_set])
 def _password_changed(sender: object, user: User, **kwargs: Any) -> None:
-    _note("password.changed", user)
+    note("password.changed", user)
 
 
 @receiver(authenticator_added)
 def _factor_added(sender: object, user: User, **kwargs: Any) -> None:
-    _note("second_factor.added", user)
+    note("second_factor.added", user)
 
 
 @receiver(authenticator_removed)
 def _factor_removed(sender: object, user: User, **kwargs: Any) -> None:
-    _note("second_factor.removed", user)
+    note("second_factor.removed", user)
 
 
 @receiver(authenticator_reset)
 def _codes_made(sender: object, user: User, **kwargs: Any) -> None:
-    _note("recovery_codes.made", user)
+    note("recovery_codes.made", user)
 
 
 @receiver(authentication_failed)
 def _factor_failed(sender: object, user: User, **kwargs: Any) -> None:
-    _note("second_factor.failed", user, acts=False)
+    note("second_factor.failed", user, acts=False)

@@ -5,6 +5,7 @@ search_marks.py and search_index.py (how clients are found), listing.py (how lis
 filtered, ordered and paged), audit_guard.py (what keeps the audit trail from being changed).
 """
 
+from clients_app.models.address_change import AddressChange
 from clients_app.models.api_credential import ApiCredential, KeySlot
 from clients_app.models.audit_event import AuditEvent
 from clients_app.models.audit_seal import AuditSeal
@@ -56,6 +57,7 @@ __all__ = [
     "PAUSED_UNTIL",
     "RANK",
     "WAITING",
+    "AddressChange",
     "ApiCredential",
     "ApprovalMode",
     "AuditEvent",

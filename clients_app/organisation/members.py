@@ -20,6 +20,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from clients_app import audit
+from clients_app.accounts.addresses import person_with
 from clients_app.models import (
     RANK,
     Invitation,
@@ -101,7 +102,8 @@ def invite(
         if role not in roles_within_reach(actor):
             raise MemberError(_("You cannot give this role."))
         organisation = actor.organisation
-        if organisation.memberships.filter(user__email=email).exists():
+        known = person_with(email)
+        if known and organisation.memberships.filter(user=known).exists():
             raise MemberError(_("This person is a member already."))
         organisation.invitations.filter(expires_at__lte=now).delete()
         if organisation.invitations.filter(email=email).exists():
@@ -217,10 +219,16 @@ def accept(
 ) -> Membership:
     """Make the invited person a member, once; without `user` also make their sign-in.
 
-    Raises MemberError when the link was used meanwhile, OrganisationError when the
-    password will not do, or when the person has become a member in another way.
+    Raises MemberError when the link was used meanwhile, or when a sign-in has come to be
+    for which nobody has proven to be the one; OrganisationError when the password will
+    not do, or when the person has become a member in another way.
     """
-    if user is not None and user.email != invitation.email:
+    known = person_with(invitation.email)
+    if user is None and known is not None:
+        raise MemberError(
+            _("This address was given a sign-in just now. Open the link again.")
+        )
+    if user is not None and user != known:
         raise MemberError(_("This invitation is for another address."))
     taken, _by_table = Invitation.objects.filter(
         pk=invitation.pk, token_hash=invitation.token_hash

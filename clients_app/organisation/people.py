@@ -8,11 +8,12 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email, validate_slug
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clients_app import audit
+from clients_app.accounts.addresses import person_with
 from clients_app.crypto import Secret
 from clients_app.models import (
     ApprovalMode,
@@ -115,10 +116,6 @@ def create_organisation(
     return organisation, change
 
 
-def _person(email: str) -> User | None:
-    return User.objects.filter(email=email.strip().lower()).first()
-
-
 def _check_person(email: str, password: str | None) -> None:
     """Raise OrganisationError unless this person exists or can be made."""
     try:
@@ -127,7 +124,7 @@ def _check_person(email: str, password: str | None) -> None:
         raise OrganisationError(
             _("Enter an email address like name@example.com.")
         ) from None
-    if _person(email):
+    if person_with(email):
         return
     if not password:
         raise PasswordMissing(_("A new person needs a password."))
@@ -137,6 +134,21 @@ def _check_person(email: str, password: str | None) -> None:
         raise OrganisationError(
             _("This password will not do.") + " " + " ".join(error.messages)
         ) from None
+
+
+def _new_person(email: str, password: str | None, name: str) -> User:
+    """Make a sign-in. Raises OrganisationError when somebody else does at this moment."""
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(email, password, name=name)
+            EmailAddress.objects.create(
+                user=user, email=user.email, verified=True, primary=True
+            )
+    except IntegrityError:
+        raise OrganisationError(
+            _("This address was given a sign-in just now. Try again.")
+        ) from None
+    return user
 
 
 @transaction.atomic
@@ -152,18 +164,13 @@ def add_member(
 ) -> Membership:
     """Add a person to an organisation; make their sign-in when they have none.
 
-    Somebody who already has a sign-in keeps their password. Raises OrganisationError
+    Somebody who already signs in with this address keeps their password. Raises OrganisationError
     for a bad address, a weak or missing password, or an existing membership.
     """
     if role not in Role.values:
         raise OrganisationError(_("The role is owner, admin, reviewer or frontdesk."))
     _check_person(email, password)
-    user = _person(email)
-    if user is None:
-        user = User.objects.create_user(email, password, name=name)
-        EmailAddress.objects.create(
-            user=user, email=user.email, verified=True, primary=True
-        )
+    user = person_with(email) or _new_person(email, password, name)
     member, made = Membership.objects.get_or_create(
         organisation=organisation, user=user, defaults={"role": role}
     )

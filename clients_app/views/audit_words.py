@@ -15,6 +15,10 @@ from clients_app.models import Role
 
 ACTIONS = {
     "access.denied": gettext_lazy("Tried to open a page without the role for it"),
+    "address.asked": gettext_lazy("Asked to sign in with another address"),
+    "address.changed": gettext_lazy("Signs in with another address"),
+    "address.removed": gettext_lazy("Removed an address to sign in with"),
+    "address.withdrawn": gettext_lazy("Took a change of address back"),
     "audit.exported": gettext_lazy("Exported the audit trail"),
     "backup.restored": gettext_lazy("Restored from a backup"),
     "delivery.held": gettext_lazy("Sending was held"),

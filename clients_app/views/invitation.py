@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from clients_app.accounts.addresses import person_with
 from clients_app.models import Invitation, Role, User
 from clients_app.organisation import members
 from clients_app.organisation.member_forms import JoinForm
@@ -36,7 +37,7 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponseBase:
     language = translation.get_language() if known else invitation.language
     with translation.override(language):
         person = request.user if isinstance(request.user, User) else None
-        if person and person.email != invitation.email:
+        if person and person != person_with(invitation.email):
             context = {"invitation": invitation}
             return render(request, "members/other_person.html", context, status=403)
         if request.method != "POST":
@@ -65,7 +66,7 @@ def _join(
     if not form.is_valid():
         return _join_page(request, invitation, form)
     email, password = invitation.email, form.cleaned_data["password"]
-    if User.objects.filter(email=email).exists():
+    if person_with(email):
         user = get_adapter().authenticate(request, email=email, password=password)
         if user is None:
             form.add_error("password", _("The password is not right."))

@@ -20,6 +20,7 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from clients_app.accounts import proof
 from clients_app.credentials import seal_new
 from clients_app.crypto import Secret
 from clients_app.models import Membership
@@ -31,6 +32,7 @@ from tests.browser.conftest import PATIENCE, browser  # noqa: F401 - the same Ch
 from tests.browser.traces import pytest_runtest_makereport  # noqa: F401 - a hook
 from tests.conftest import KEY, Sandbox
 from tests.fleet import ROOT, Worker, database_url, wait_until
+from tests.journeys import AUTHENTICATE, code_now, enrolled
 
 PASSWORD = "a perfectly fine password"
 
@@ -183,7 +185,13 @@ def sign_in(open_browser, portal) -> Callable[..., Page]:
         page.goto("/")
         page.fill("[name=login]", member.user.email)
         page.fill("[name=password]", PASSWORD)
+        if proof.must_have_factor(member.user):
+            enrolled(member.user)
         page.press("[name=password]", "Enter")
+        if proof.has_factor(member.user):
+            page.wait_for_url(f"**{AUTHENTICATE}")
+            page.fill("[name=code]", code_now())
+            page.press("[name=code]", "Enter")
         try:
             page.wait_for_url("**/clients/new/")
         except PlaywrightTimeout:

@@ -20,6 +20,7 @@ from django.urls import reverse
 
 from clients_app.models import AuditEvent, Submission, User
 from heffl_portal.log_config import JsonFormatter
+from tests.journeys import sign_in_by_hand
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -49,8 +50,8 @@ def person(owner):
 
 
 def sign_in(browser, password=PASSWORD):
-    data = {"login": "owner@al-noor.test", "password": password}
-    return browser.post("/accounts/login/", data)
+    person = User.objects.get(email="owner@al-noor.test")
+    return sign_in_by_hand(browser, person, password)
 
 
 @pytest.mark.parametrize("path", PAGES)

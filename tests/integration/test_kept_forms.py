@@ -10,9 +10,9 @@ from django.utils import timezone
 from clients_app.models import Submission
 from clients_app.views import kept
 from tests.factories import SubmissionFactory
+from tests.journeys import fully_signed_in
 
 NEW = "/o/al-noor/clients/new/"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 def typed(member, **answers):
@@ -40,7 +40,7 @@ def late(client, frontdesk):
 
 
 def sign_in(client, member):
-    client.force_login(member.user, backend=BACKEND)
+    fully_signed_in(member.user, client)
 
 
 def test_a_late_form_is_sent_after_signing_in_again(late, frontdesk):

@@ -342,7 +342,7 @@ def test_pages_of_an_import_do_not_fetch_its_file(
     client = signed_in(reviewer)
     columns = chosen(client, b"name\nA\n").url
 
-    with django_assert_max_num_queries(24) as queries:
+    with django_assert_max_num_queries(26) as queries:
         client.get(columns)
         client.get(columns.replace("columns/", "check/"))
 

@@ -17,6 +17,7 @@ from clients_app.models import AuditEvent, Invitation, Membership, Role, User
 from clients_app.organisation import members
 from clients_app.organisation.members import MemberError
 from tests.factories import MembershipFactory, OrganisationFactory, UserFactory
+from tests.journeys import sign_in_by_hand
 
 MEMBERS = "/o/al-noor/settings/members/"
 PASSWORD = "correct horse battery"
@@ -366,7 +367,7 @@ def test_members_need_the_password_again_after_five_minutes(
 ):
     owner.user.set_password(PASSWORD)
     owner.user.save()
-    client.post("/accounts/login/", {"login": owner.user.email, "password": PASSWORD})
+    sign_in_by_hand(client, owner.user, PASSWORD)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     assert client.get(MEMBERS).status_code == 200
     session = client.session

@@ -250,8 +250,8 @@ ODD_CREDENTIALS = [
 
 @pytest.mark.parametrize("sent", ODD_CREDENTIALS, ids=lambda sent: sent[:9])
 @pytest.mark.parametrize("page", ["login/", "add/"])
-def test_a_passkey_that_no_browser_made_is_refused(owner, signed_in, page, sent):
-    client = signed_in(owner) if page == "add/" else Client()
+def test_a_passkey_that_no_browser_made_is_refused(frontdesk, signed_in, page, sent):
+    client = signed_in(frontdesk) if page == "add/" else Client()
     client.raise_request_exception = False
     client.get(f"/accounts/2fa/webauthn/{page}")
 

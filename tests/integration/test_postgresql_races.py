@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -16,11 +18,12 @@ from clients_app.crypto import Secret
 from clients_app.delivery import holds, outbox, rate_limit, wakeups
 from clients_app.heffl.contract import RemoteClient
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
-from clients_app.models import HoldReason, Source, Status, Submission
+from clients_app.models import HoldReason, Source, Status, Submission, User
 from clients_app.organisation import api_keys
 from tests.conftest import KEY
 from tests.factories import SubmissionFactory
-from tests.journeys import entered
+from tests.fleet import wait_until
+from tests.journeys import code_now, enrolled, entered, half_signed_in
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -146,3 +149,31 @@ def test_a_report_that_comes_while_a_call_is_written_down_is_not_forgotten(
     assert asides[0].fault is None
     assert (row.status, row.reported) == (Status.UNCERTAIN, True)
     assert row.reconcile_at <= timezone.now()
+
+
+def waits_for_a_lock():
+    """Say whether any connection here waits for another one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+
+def test_setting_up_a_second_factor_waits_for_another_set_up_and_is_refused(owner):
+    client = half_signed_in(owner.user)
+    enrol = "/accounts/2fa/totp/activate/"
+    page = client.get(enrol).content.decode()
+    seed = re.search(r'secret">([A-Z2-7]+)<', page)[1]
+    code, answers = code_now(seed), []
+
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=owner.user.pk)
+        second = Aside(lambda: answers.append(client.post(enrol, {"code": code})))
+        waited = wait_until(lambda: waits_for_a_lock() or not second.is_alive())
+        waited = waited and second.is_alive()
+        enrolled(owner.user)
+    second.join(60)
+
+    assert waited
+    assert second.fault is None
+    assert answers[0].url.startswith("/accounts/2fa/reauthenticate/")
+    assert Authenticator.objects.count() == 1

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from clients_app.accounts.sessions import SIGNED_IN_AT
 from clients_app.models import Membership, Role, Submission
 from clients_app.views import kept
+from tests.journeys import fully_signed_in
 
 HOUR = 3600
 PASSWORD = "correct horse battery"
@@ -131,9 +132,7 @@ def test_signing_in_anew_begins_anew(owner, signed_in):
     began(browser, 13)
     browser.get(OWN)
 
-    browser.force_login(
-        owner.user, backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    fully_signed_in(owner.user, browser)
 
     assert browser.get(OWN).status_code == 200
     assert time.time() - browser.session[SIGNED_IN_AT] < HOUR
@@ -183,9 +182,7 @@ def test_what_was_typed_over_the_end_is_kept_and_sent_after_signing_in(
     assert answer.url.startswith(f"/accounts/login/?next={NEW}")
     told = browser.get("/accounts/login/").content.decode()
     assert "What you typed is kept" in told
-    browser.force_login(
-        frontdesk.user, backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    fully_signed_in(frontdesk.user, browser)
     browser.get(NEW)
     assert Submission.objects.get().answers["name"] == TYPED["name"]
 

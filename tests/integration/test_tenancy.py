@@ -30,6 +30,7 @@ from tests.factories import (
     SubmissionFactory,
     UserFactory,
 )
+from tests.journeys import fully_signed_in
 from tests.routes import OF_A_PERSON, OF_AN_ORGANISATION, OPEN, PUBLIC
 
 # Who may see what does not depend on the database; every page is tried with everybody.
@@ -155,12 +156,7 @@ def scene(db):
 
 
 def browser(user):
-    client = Client()
-    if user:
-        client.force_login(
-            user, backend="allauth.account.auth_backends.AuthenticationBackend"
-        )
-    return client
+    return fully_signed_in(user) if user else Client()
 
 
 def body(answer):

@@ -37,6 +37,14 @@ from tests.soak.report import Result, keep, kept, table
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "var" / "soak.jsonl"
 BOTH = ("sqlite", "postgresql")
+# What production leaves to its defaults, whatever is set here.
+UNSET = (
+    "DEBUG",
+    "HTTPS_ONLY",
+    "MFA_REQUIRED_ROLES",
+    "PORTAL_KEYRING_FILE",
+    "SECRET_KEY_FILE",
+)
 # suite → databases, seconds that it may take
 SUITES: dict[str, tuple[tuple[str, ...], int]] = {
     "answers": (("sqlite",), 300),
@@ -54,7 +62,7 @@ SUITES: dict[str, tuple[tuple[str, ...], int]] = {
 def prepare(folder: Path, database: str) -> None:
     """Set the environment of one suite before Django loads."""
     ring = base64.b64encode(os.urandom(32)).decode()
-    for name in ("DEBUG", "HTTPS_ONLY", "SECRET_KEY_FILE", "PORTAL_KEYRING_FILE"):
+    for name in UNSET:
         os.environ.pop(name, None)
     os.environ.update(
         DJANGO_SETTINGS_MODULE="tests.soak.settings",
@@ -62,7 +70,6 @@ def prepare(folder: Path, database: str) -> None:
         SECRET_KEY=secrets.token_urlsafe(48),
         PORTAL_KEYRING=f"soak:{ring}",
         PORTAL_VAR_DIR=str(folder),
-        MFA_REQUIRED_ROLES="",
         ALLOWED_HOSTS="localhost,127.0.0.1",
         HEFFL_API_URL="http://127.0.0.1:9/api/v1",
         HEFFL_RATE_LIMIT="100000/60",

@@ -17,6 +17,7 @@ from clients_app.models import Role, User
 from scripts.run import WEB_SERVER
 from tests.factories import MembershipFactory
 from tests.fleet import ROOT
+from tests.journeys import fully_signed_in
 
 KEPT_FOR = 4.9
 """The web server closes a connection that was idle for 5 s; one lost sooner is a fault."""
@@ -27,10 +28,7 @@ class Visitor:
     """One member of one organisation. Answers are (status, seconds)."""
 
     def __init__(self, user: User, slug: str, address: str, port: int) -> None:
-        client = Client(SERVER_NAME="localhost")
-        client.force_login(
-            user, backend="allauth.account.auth_backends.AuthenticationBackend"
-        )
+        client = fully_signed_in(user, Client(SERVER_NAME="localhost"))
         self.slug = slug
         self._cookies = {name: found.value for name, found in client.cookies.items()}
         self._token = ""

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from clients_app import audit, credentials, webhooks
 from clients_app.accounts import factors as second_factors
+from clients_app.accounts import seals
 from clients_app.crypto import KeyRingError, new_entry
 from clients_app.delivery import wakeups
 
@@ -69,12 +70,19 @@ class Command(BaseCommand):
             wakeups.rewake(mark, now, desk=True)
         factors = second_factors.reseal_second_factors()
         hooks = webhooks.reseal_secrets()
-        if keys or factors or hooks:
+        # From here on, a seal that is bound to nobody opens for nobody.
+        closing = not second_factors.bound_to_nobody() and not seals.all_are_bound()
+        if keys or factors or hooks or closing:
             audit.record(
                 "keyring.rotated",
                 organisation=None,
                 actor_label="command",
-                detail={"keys": keys, "second_factors": factors, "webhooks": hooks},
+                detail={
+                    "keys": keys,
+                    "second_factors": factors,
+                    "webhooks": hooks,
+                    seals.ALL_BOUND: closing or seals.all_are_bound(),
+                },
             )
         self.stdout.write(
             f"Sealed with '{settings.PORTAL_KEYRING.sealing_kid}': "
@@ -96,6 +104,11 @@ class Command(BaseCommand):
         broken = second_factors.unreadable()
         if broken:
             problems.append(f"{broken} second factors do not open.")
+        if loose := second_factors.bound_to_nobody():
+            problems.append(
+                f"{loose} second factors are not bound to their person yet. "
+                "Run `keyring rotate`."
+            )
         if broken := webhooks.unreadable():
             problems.append(f"{broken} webhook secrets do not open.")
         old = [kid for kid in counts if kid in ring.keys and kid != ring.sealing_kid]
