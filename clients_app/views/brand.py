@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,6 +17,7 @@ from clients_app.models import SignupPage
 from clients_app.signup import colours
 from clients_app.views.downloads import as_file
 
+_DIGEST = re.compile(r"[0-9a-f]{1,16}")
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -35,7 +37,9 @@ def stylesheet_address(slug: str, page: SignupPage) -> str:
 
 def logo_address(slug: str, page: SignupPage) -> str:
     """Return where a page's logo is, or "" when it has none."""
-    return _address("signup-logo", slug, page.logo_hash, page) if page.logo_hash else ""
+    if not _DIGEST.fullmatch(page.logo_hash):
+        return ""
+    return _address("signup-logo", slug, page.logo_hash, page)
 
 
 def _address(route: str, slug: str, digest: str, page: SignupPage) -> str:

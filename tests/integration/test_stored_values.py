@@ -41,7 +41,7 @@ from clients_app.models import (
 from tests.factories import CustomFieldFactory, SubmissionFactory
 from tests.routes import OF_A_PERSON, OF_AN_ORGANISATION, PUBLIC
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db]
 
 TEXTS = ["", "Mars/Base", "<b>\u202e٣"]
 SHAPES: list[Any] = [None, {}, "text", 7, [None, 1, {}], [["a"]], {"name": {"b": []}}]
