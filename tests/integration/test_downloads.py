@@ -12,6 +12,7 @@ from django.urls import reverse
 from clients_app import audit
 from clients_app.imports import drafts
 from clients_app.models import FileImport, SignupPage, Submission
+from clients_app.views import brand
 from tests.factories import SubmissionFactory
 from tests.routes import OF_AN_ORGANISATION
 
@@ -86,7 +87,9 @@ def test_what_is_told_about_a_person_is_a_file(scene, owner, signed_in):
 
 
 def test_a_logo_opened_by_itself_is_a_file(scene, client):
-    answer = client.get(f"/s/al-noor/logo.{'ab' * 8}.png")
+    page = SignupPage.objects.select_related("organisation").get()
+
+    answer = client.get(brand.logo_address("al-noor", page))
 
     assert_file(answer)
 
