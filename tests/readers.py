@@ -14,11 +14,21 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.test import RequestFactory
 
-from clients_app import credentials, crypto, csv_text, middleware
+from clients_app import (
+    content_type,
+    credentials,
+    crypto,
+    csv_text,
+    middleware,
+    throttle,
+)
+from clients_app.accounts import places, plain_words
+from clients_app.accounts.own_address import own_address
 from clients_app.delivery import drift
 from clients_app.heffl import (
     api,
@@ -33,7 +43,7 @@ from clients_app.heffl import (
 )
 from clients_app.heffl.contract import BOTH, NEITHER, FieldKind
 from clients_app.imports import cells, columns, sheets
-from clients_app.models import Organisation, Submission
+from clients_app.models import Organisation, Submission, User
 from clients_app.models.listing import Cursor
 from clients_app.models.search_text import name_key_for, search_text_for, terms_of
 from clients_app.organisation.forms import CleanText, ReferenceForm
@@ -165,6 +175,12 @@ def _asked(name: str, typed: str) -> HttpRequest:
     return _given("GET", name, typed)
 
 
+def _with_device(typed: str) -> HttpRequest:
+    request = _request()
+    request.COOKIES[settings.DEVICE_COOKIE_NAME] = typed
+    return request
+
+
 def _through(
     guard: Callable[[middleware.Handler], middleware.Handler], **given: Any
 ) -> object:
@@ -286,6 +302,15 @@ READERS: dict[str, Reader] = {
     ),
     "delimiter of a file": sheets.guess_delimiter,
     "cell of an export": csv_text.safe_cell,
+    "cell as we export it": csv_text.bare_cell,
+    "content type": content_type.plain,
+    "next": lambda typed: own_address(_request(), typed),
+    "mailbox": throttle.mailbox_of,
+    "password of plain words": lambda typed: plain_words.PlainWordsValidator().validate(
+        typed
+    ),
+    "words of a person": lambda typed: plain_words.words_of(User(email=typed)),
+    "cookie of a browser": lambda typed: places._device_of(_with_device(typed)),
     "campaign": accept.campaign_of,
     "token of a form": lambda typed: robots.read_token(typed, Organisation(pk=1)),
     "proof": lambda typed: robots.is_proof(typed, cast("Any", None)),
