@@ -29,7 +29,7 @@ from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.db.utils import OperationalError
 
-from clients_app import sqlite_turns
+from clients_app.database import sqlite_turns
 from clients_app.models import Organisation
 
 PROCESSES, THREADS, HELD, REST = 3, 8, 0.003, 0.02

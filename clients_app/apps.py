@@ -13,17 +13,14 @@ class ClientsAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and the listeners to sign-ins and to connections."""
-        from clients_app import (  # noqa: F401 - checks registers on import
-            checks,
-            sqlite_file,
-            sqlite_turns,
-        )
+        from clients_app import checks  # noqa: F401 - registers on import
         from clients_app.accounts import (  # noqa: F401 - so do these
             changes,
             factors,
             sessions,
             trail,
         )
+        from clients_app.database import sqlite_file, sqlite_turns
         from clients_app.models import search_index
 
         def mend(using: str, **_more: Any) -> None:

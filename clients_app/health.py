@@ -17,10 +17,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from clients_app import credentials, outage
+from clients_app import credentials
 from clients_app.accounts import factors
 from clients_app.audit import chain
 from clients_app.crypto import SealError, kid_of
+from clients_app.database import outage
 from clients_app.delivery import beats
 from clients_app.models import ApiCredential, AuditSeal, BeatRole
 

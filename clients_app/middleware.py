@@ -15,11 +15,11 @@ from django.shortcuts import redirect
 from django.urls import resolve, reverse
 from django.utils.http import urlencode
 
-from clients_app import outage
 from clients_app.accounts import proof
-from clients_app.content_type import REFUSED
-from clients_app.request_id import request_id
+from clients_app.database import outage
 from clients_app.views import errors, strangers, uploads
+from clients_app.web.content_type import REFUSED
+from clients_app.web.request_id import request_id
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 log = logging.getLogger("portal.web")

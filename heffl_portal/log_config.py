@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from clients_app.request_id import request_id
+from clients_app.web.request_id import request_id
 
 ALLOWED_EXTRAS = (
     "organisation", "submission", "attempt", "verdict", "phase", "http_status",

@@ -10,7 +10,8 @@ with explained():
 
     _portal = get_wsgi_application()
 
-    from clients_app import content_type, health
+    from clients_app import health
+    from clients_app.web import content_type
 
     application = content_type.guarded(_portal)
     health.tell_at_start()

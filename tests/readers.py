@@ -19,14 +19,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.test import RequestFactory
 
-from clients_app import (
-    content_type,
-    credentials,
-    crypto,
-    csv_text,
-    middleware,
-    throttle,
-)
+from clients_app import credentials, crypto, csv_text, middleware, throttle
 from clients_app.accounts import places, plain_words
 from clients_app.accounts.own_address import own_address
 from clients_app.delivery import drift
@@ -60,6 +53,7 @@ from clients_app.questions.fields import Question
 from clients_app.questions.form import SubmissionForm
 from clients_app.signup import accept, colours, page_form, robots
 from clients_app.views import audit, decisions, history, kept, period, review
+from clients_app.web import content_type
 from heffl_portal import compression, env, log_config
 
 Reader = Callable[[str], object]

@@ -22,7 +22,8 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from clients_app import outage, tally
+from clients_app import tally
+from clients_app.database import outage
 from clients_app.delivery import (
     beats,
     holds,

@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from clients_app import credentials, outage
+from clients_app import credentials
+from clients_app.database import outage
 from clients_app.delivery import outbox
 from clients_app.heffl.outcome import Outcome, Phase, Verdict
 

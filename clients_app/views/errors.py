@@ -18,9 +18,10 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from clients_app import health, outage
-from clients_app.request_id import request_id
+from clients_app import health
+from clients_app.database import outage
 from clients_app.views import strangers, submissions, uploads
+from clients_app.web.request_id import request_id
 
 log = logging.getLogger("portal.web")
 TOO_MUCH = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)

@@ -11,7 +11,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from clients_app import health, outage
+from clients_app import health
+from clients_app.database import outage
 from clients_app.models import Status, Submission
 
 log = logging.getLogger("portal.health")

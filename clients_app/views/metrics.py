@@ -21,7 +21,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from clients_app import health, outage, tally
+from clients_app import health, tally
+from clients_app.database import outage
 from clients_app.delivery import beats, rate_limit
 from clients_app.models import (
     NEEDS_PERSON,

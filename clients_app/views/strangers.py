@@ -18,8 +18,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from clients_app.models import SignupLanguage
-from clients_app.request_id import request_id
 from clients_app.views import visitors
+from clients_app.web.request_id import request_id
 
 PUBLIC = "/s/"
 KIOSK, EMBED = "signup-kiosk", "signup-embed"

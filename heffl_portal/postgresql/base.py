@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
-from clients_app import outage
+from clients_app.database import outage
 
 PATIENCE = 5.0
 """Seconds for which who is refused a connection waits for one."""

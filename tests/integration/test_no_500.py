@@ -13,7 +13,7 @@ from django.core.wsgi import get_wsgi_application
 from django.test import Client, RequestFactory
 
 from clients_app.accounts.own_address import own_address
-from clients_app.content_type import guarded, plain
+from clients_app.web.content_type import guarded, plain
 
 PASSED_OVER = (
     "x",

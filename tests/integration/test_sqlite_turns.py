@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import OperationalError
 
-from clients_app import sqlite_turns
+from clients_app.database import sqlite_turns
 from clients_app.models import Organisation
 
 LOCKED = OperationalError("database is locked")

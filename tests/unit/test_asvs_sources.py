@@ -159,7 +159,7 @@ def test_no_sql_is_made_of_input():
         "clients_app/audit/chain.py",
         "clients_app/models/submission.py",
         "clients_app/review/queue.py",
-        "clients_app/sqlite_turns.py",
+        "clients_app/database/sqlite_turns.py",
     }
     # The one that takes a list puts whole numbers into it and nothing else.
     with pytest.raises((TypeError, ValueError)):

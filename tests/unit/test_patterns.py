@@ -25,7 +25,7 @@ FOLDERS = ("clients_app", "heffl_portal", "scripts")
 LIKELY = {"RegexValidator", "RegexField", "re_path"}
 """What else takes a pattern; Django searches with them."""
 LEFT = {
-    "clients_app/content_type.py _PARAMETER": (
+    "clients_app/web/content_type.py _PARAMETER": (
         "takes one parameter after the other, and what is none ends it"
     ),
 }
