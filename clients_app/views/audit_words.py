@@ -66,6 +66,7 @@ ACTIONS = {
     "settings.fields_drifted": gettext_lazy("Custom fields differ from Heffl"),
     "settings.fields_read": gettext_lazy("Read the custom fields from Heffl"),
     "sign_in_failed": gettext_lazy("Failed to sign in"),
+    "sign_in.confirmed": gettext_lazy("Confirmed who they are"),
     "signed_in": gettext_lazy("Signed in"),
     "submission.accepted": gettext_lazy("Entered a client"),
     "submission.created": gettext_lazy("Heffl created a client"),

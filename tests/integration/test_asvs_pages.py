@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from allauth.mfa import app_settings as mfa
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import generate_totp_secret
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import Argon2PasswordHasher as Hasher
 from django.core.cache import cache
@@ -312,10 +312,28 @@ def test_what_people_send_cannot_forge_a_log_line(db, client, caplog):
         assert "all is well" not in json.dumps(formatted(record))
 
 
-def test_every_step_of_signing_in_is_noted_with_its_factor(person, client):
-    sign_in(Client(), "wrong")
+def test_every_step_of_signing_in_is_noted_with_its_factor(frontdesk, client):
+    frontdesk.user.set_password(PASSWORD)
+    frontdesk.user.save()
+    for browser, password in ((Client(), "wrong"), (client, PASSWORD)):
+        typed = {"login": frontdesk.user.email, "password": password}
+        browser.post("/accounts/login/", typed)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+
+    noted = AuditEvent.objects.filter(action__contains="sign").order_by("id")
+    assert [(each.action, each.detail) for each in noted] == [
+        ("sign_in_failed", {}),
+        ("signed_in", {"factors": ["password"]}),
+        ("sign_in.confirmed", {"factors": ["password"]}),
+    ]
+
+
+def test_a_second_factor_is_noted_beside_the_password(person, client):
+    codes = RecoveryCodes.activate(person).get_unused_codes()
+    TOTP.activate(person, generate_totp_secret())
     sign_in(client)
 
-    failed, done = AuditEvent.objects.filter(action__contains="sign").order_by("id")
-    assert (failed.action, done.action) == ("sign_in_failed", "signed_in")
-    assert done.detail == {"factors": ["password"]}
+    client.post("/accounts/2fa/authenticate/", {"code": codes[0]})
+
+    noted = AuditEvent.objects.get(action="signed_in")
+    assert noted.detail == {"factors": ["password", "recovery_codes"]}
