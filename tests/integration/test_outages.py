@@ -175,7 +175,7 @@ def test_a_disk_that_is_full(file, portal_over):
 
     assert 500 not in statuses(answers).values(), statuses(answers)
     assert answers["owner POST /accounts/shortcuts/"]["status"] == 503
-    ready = answers["stranger GET /readyz"]
+    ready = answers["owner GET /readyz"]  # asked last, when a write has failed
     assert ready["status"] == 503
     assert "cannot be written (SQLITE_" in json.loads(ready["body"])["database"]
     assert told(portal.stop()) & {"SQLITE_FULL", "SQLITE_IOERR", "SQLITE_IOERR_WRITE"}
