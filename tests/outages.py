@@ -142,11 +142,10 @@ def _no_file_grows() -> None:
 
 
 def _people() -> str:
-    from allauth.mfa.models import Authenticator
     from django.conf import settings
-    from django.test import Client
 
     from clients_app.models import Membership, Organisation, Role, SignupPage, User
+    from tests.journeys import fully_signed_in
 
     organisation, _made = Organisation.objects.get_or_create(
         slug=SLUG, defaults={"name": "Al Noor", "signup_mode": "send"}
@@ -154,11 +153,7 @@ def _people() -> str:
     SignupPage.objects.get_or_create(organisation=organisation)
     user = User.objects.create_user("owner@al-noor.test", "correct horse battery")
     Membership.objects.create(organisation=organisation, user=user, role=Role.OWNER)
-    Authenticator.objects.create(user=user, type="recovery_codes", data={})
-    client = Client()
-    client.force_login(
-        user, backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client = fully_signed_in(user)
     return client.cookies[settings.SESSION_COOKIE_NAME].OutputString()
 
 

@@ -14,6 +14,7 @@ from clients_app.middleware import PROBES
 from clients_app.models import FileImport, Role
 from clients_app.views import uploads
 from tests import routes
+from tests.journeys import fully_signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 IMPORT, SIGNUP = "/o/al-noor/import/", "/o/al-noor/settings/signup/"
@@ -135,10 +136,7 @@ def test_pages_that_take_files_are_these():
 
 @pytest.mark.parametrize("path", sorted(TAKES_FILES))
 def test_file_counts_only_with_the_forms_token(owner, signed_in, path):
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(
-        owner.user, backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client = fully_signed_in(owner.user, Client(enforce_csrf_checks=True))
 
     answer = client.post(path, {"file": csv_of()})
 
