@@ -266,7 +266,7 @@ def restart(running: Running, again: object) -> str:
     """Restart under load; return how many requests failed."""
     found: list[int] = []
     ask = ("GET", "/accounts/login/", "", {"Host": "localhost"})
-    watching = threading.Thread(target=lambda: found.append(load(running, 6.0, ask)[1]))
+    watching = threading.Thread(target=lambda: found.append(load(running, 5.0, ask)[1]))
     watching.start()
     time.sleep(1)
     again()  # type: ignore[operator]
