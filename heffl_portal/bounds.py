@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from waitress.adjustments import Adjustments
 
-FORM = 1_048_576
+FORM = 131_072
 """Bytes that a request may have wherever its page does not take more."""
 IDLE = 20.0
 """Seconds that a connection may say nothing between requests."""

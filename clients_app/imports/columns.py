@@ -14,6 +14,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from clients_app.heffl.contract import ClientType, FieldKind
+from clients_app.imports.cells import MAX_CELL
 from clients_app.questions import fields
 from clients_app.questions.countries import COUNTRIES
 from clients_app.questions.fields import QUESTIONS, Question, questions_for
@@ -77,7 +78,7 @@ _YES_NO = {"نعم": "yes", "y": "yes", "لا": "no", "n": "no"}
 
 def _plain(text: str) -> str:
     """Return a name as it is compared: letters and digits, single blanks."""
-    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
+    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", text[:MAX_CELL])
     bare = re.sub(r"[\u064b-\u0652\u0640]", "", normalised(split))
     bare = bare.translate({ord("أ"): "ا", ord("إ"): "ا", ord("آ"): "ا"})
     return " ".join(re.findall(r"[^\W_]+", bare))
@@ -151,6 +152,8 @@ def spelled(name: str, value: str, kind: FieldKind | None) -> str | list[str]:
 
     `name` is what its column is; `kind` is None where that is no question of the form.
     """
+    if len(value) > MAX_CELL:
+        return value
     if name == TYPE:
         return _TYPES.get(normalised(value), value)
     if kind is FieldKind.YES_NO:

@@ -74,7 +74,7 @@ def _words(status: int) -> tuple[str, str]:
             )
         case 413:
             return _("That was too much at once"), _(
-                "The form was larger than 1 MB or had too many fields. Nothing was "
+                "The form was larger than 128 KB or had too many fields. Nothing was "
                 "saved. Go back and shorten the answers."
             )
         case 415:

@@ -27,6 +27,9 @@ P = ParamSpec("P")
 MemberView = Callable[Concatenate[HttpRequest, Membership, P], HttpResponseBase]
 AROUND = 64 * 1024
 """What a form with a file has besides the file."""
+ANYBODY = ("/s/", "/accounts/", "/invitation/", "/webhooks/")
+FROM_ANYBODY = 128 * 1024
+"""What a form may have below those: whoever sends it need not have signed in."""
 
 
 class UnexpectedFile(TooManyFilesSent):
@@ -80,22 +83,24 @@ def takes_files(
     return decorate
 
 
-def bound_of(view: Callable[..., Any]) -> int:
-    """Return how many bytes a request to a view may have."""
+def bound_of(view: Callable[..., Any], path: str) -> int:
+    """Return how many bytes a request to a view, at this path, may have."""
+    if path.startswith(ANYBODY):
+        return FROM_ANYBODY
     return getattr(view, "most_bytes", 0) or settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def bound_at(path: str) -> int:
     """Return how many bytes a request to a path may have: for a web server."""
     try:
-        return bound_of(resolve(path).func)
+        return bound_of(resolve(path).func, path)
     except Resolver404:
-        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return FROM_ANYBODY
 
 
 def is_too_large(request: HttpRequest, view: Callable[..., Any]) -> bool:
     """Say whether a request announces more than a view takes, or a length that is none."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     return not (length.isascii() and length.isdigit()) or (
-        len(length) > 12 or int(length) > bound_of(view)
+        len(length) > 12 or int(length) > bound_of(view, request.path_info)
     )

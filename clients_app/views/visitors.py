@@ -34,6 +34,7 @@ from clients_app.questions.audience import Audience
 from clients_app.questions.form import SubmissionForm
 from clients_app.signup.page_settings import not_asked
 from clients_app.views import brand
+from clients_app.views.uploads import FROM_ANYBODY
 
 P = ParamSpec("P")
 
@@ -154,7 +155,7 @@ def refuse_size(request: HttpRequest) -> None:
     """Raise RequestDataTooBig for a form that announces more than is taken."""
     # Django looks at the length of a form with files only when it has read all of it.
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    if not length.isdigit() or int(length) > FROM_ANYBODY:
         raise RequestDataTooBig
 
 

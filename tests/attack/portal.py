@@ -67,11 +67,11 @@ class Portal:
 
     def processor(self) -> float:
         """Return the seconds of processor that the web processes have used so far."""
-        return sum(_used(pid) for pid in _family(self.web))
+        return sum(_used(pid) for pid in family(self.web))
 
     def memory(self) -> int:
         """Return the bytes that the web processes hold in memory, shared ones once each."""
-        return sum(_resident(pid) for pid in _family(self.web))
+        return sum(_resident(pid) for pid in family(self.web))
 
     def session(self, role: str) -> requests.Session:
         """Return a session signed in by hand, with a second factor where it is needed.
@@ -144,7 +144,7 @@ def totp_code(seed: str) -> str:
     return f"{(number & 0x7FFFFFFF) % 1_000_000:06}"
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """Return a process and everything it has started."""
     found = [pid]
     for one in found:
