@@ -12,7 +12,6 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import (
     Http404,
