@@ -55,6 +55,9 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Bad request line or length") from None
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Both a length and chunks")
+        if not self.chunked and not self.content_length:
+            # Else waitress would ask for a body that is none, and wait for it.
+            self.expect_continue = False
         if self.chunked or self.content_length > bounds.FORM:
             most = self.adj.bound_at(self.path)
             self.adj = copy.copy(self.adj)

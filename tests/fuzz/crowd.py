@@ -58,9 +58,7 @@ def run_id(things: Mapping[str, str], number: int) -> str:
 def fault_of(asked: Asked, answer: Answer, size: int) -> str:
     """Return what is wrong with an answer, "" when it may be so."""
     if answer.status == NO_ANSWER:
-        expects = any(name == "Expect" for name, _value in asked.headers)
-        broken = asked.is_broken or size > BIG or expects
-        return "" if broken else "no answer"
+        return "" if asked.is_broken or size > BIG else "no answer"
     if answer.status < 500 or (answer.status == 503 and "readyz" in asked.path):
         return ""
     # The web server's own words for what it does not speak.

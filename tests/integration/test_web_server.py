@@ -310,6 +310,19 @@ def test_expected_body_is_asked_for(web):
         assert status_of(answer_of(asked)) == 403
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_no_body_is_asked_for_where_none_is_announced(web, length):
+    answer = exchange(
+        web.port,
+        b"GET /healthz HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\n"
+        + length
+        + HOST
+        + b"\r\n",
+    )
+
+    assert status_of(answer) == 200
+
+
 @pytest.mark.django_db(transaction=True)
 def test_head_has_no_body_and_the_connection_goes_on(web):
     head = b"HEAD /accounts/login/ HTTP/1.1\r\n%b\r\n" % HOST
