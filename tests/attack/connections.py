@@ -7,7 +7,8 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -57,26 +58,30 @@ WORDS = {
     "readers": "slow readers of a 12 MB export",
 }
 NO_ANSWER = f"no answer in {GIVEN_UP:.0f} s"
-BEFORE = {
-    "200 silent connections": NO_ANSWER,
-    "200 half-sent headers": NO_ANSWER,
-    "36 half-sent bodies": NO_ANSWER,
-    "200 half-sent bodies": NO_ANSWER,
-    "50 slow readers of a 12 MB export": NO_ANSWER,
-}
+SOME = "none in 10 s for one question in three"
+BEFORE = {"36 half-sent bodies": SOME, "50 slow readers of a 12 MB export": SOME}
+"""Where one of the two processes was stopped; a crowd stopped both otherwise."""
+TIMES = 4
 
 
 def beside(portal: Portal, crowd: dict[str, int]) -> Finding:
-    """Ask for /healthz and take a client in while a crowd holds its connections."""
+    """Ask for /healthz and take clients in while a crowd holds its connections.
+
+    Several times over new connections: each may meet either process.
+    """
     desk = portal.session("frontdesk")
-    page = desk.get(f"{portal.url}/o/{portal.slug}/clients/new/", timeout=60).text
+    form = f"{portal.url}/o/{portal.slug}/clients/new/"
+    pages = [desk.get(form, timeout=60).text for _ in range(TIMES)]
     cookies = "; ".join(f"{one.name}={one.value}" for one in desk.cookies)
     export = asking(f"/o/{portal.slug}/clients/export.csv", cookies)
     port = urlsplit(portal.url).port or 0
     with held(port, reading=export, **crowd):
         time.sleep(0.5)  # they all are there
-        alive = timed(lambda: requests.get(f"{portal.url}/healthz", timeout=GIVEN_UP))
-        entered = timed(lambda: _entered(portal, desk, page))
+        alive = worst(
+            lambda: requests.get(f"{portal.url}/healthz", timeout=GIVEN_UP)
+            for _ in pages
+        )
+        entered = worst(partial(_entered, portal, desk, page) for page in pages)
     name = ", ".join(f"{count} {WORDS[kind]}" for kind, count in crowd.items())
     return Finding(
         attack=name,
@@ -84,6 +89,17 @@ def beside(portal: Portal, crowd: dict[str, int]) -> Finding:
         after=f"/healthz {_words(alive)}, a client taken in {_words(entered)}",
         held=0 <= alive <= ENOUGH and 0 <= entered <= ENOUGH,
     )
+
+
+def worst(asked: Iterable[Callable[[], requests.Response]]) -> float:
+    """Return the seconds that the slowest of several calls took; -1 when one failed."""
+    slowest = 0.0
+    for ask in asked:
+        took = timed(ask)
+        if took < 0:
+            return took
+        slowest = max(slowest, took)
+    return slowest
 
 
 def timed(ask: Callable[[], requests.Response]) -> float:
@@ -174,7 +190,9 @@ def huge_upload(portal: Portal, *, chunked: bool) -> Finding:
     how = "in chunks" if chunked else "with a length"
     return Finding(
         attack=f"200 MB to the sign-in page {how}, without a session",
-        before="403 after all of it; 200 MB on disk",
+        before="403 after 4 MB; 0 bytes on disk"
+        if chunked
+        else "403 after all of it; 200 MB on disk",
         after=f"{status_of(answer)} after {taken >> 20} MB; {landed:,} bytes on disk",
         held=status_of(answer) == 413 and landed == 0,
     )
