@@ -10,6 +10,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -104,11 +105,10 @@ def question(kind: FieldKind) -> Question:
     )
 
 
-def _answer(kind: FieldKind) -> Reader:
-    spec = question(kind)
-    return lambda typed: answers.check(
-        {"name": "A", "cf_size": typed}, region="SA", extra=(spec,)
-    )
+def _answers_of_each_kind(typed: str) -> object:
+    specs = [replace(question(kind), name=f"cf_{kind}") for kind in FieldKind]
+    posted: dict[str, object] = {spec.name: typed for spec in specs} | {"name": "A"}
+    return answers.check(posted, region="SA", extra=specs)
 
 
 def _answers_of_a_type(client_type: str) -> Reader:
@@ -253,7 +253,7 @@ def _key_of_call(typed: str) -> object:
 
 
 READERS: dict[str, Reader] = {
-    **{f"answer: {kind}": _answer(kind) for kind in FieldKind},
+    "answers of each kind": _answers_of_each_kind,
     "answers of a company": _answers_of_a_type("company"),
     "answers of a contact": _answers_of_a_type("contact"),
     "many choices": _many_choices,
@@ -295,15 +295,15 @@ READERS: dict[str, Reader] = {
         typed.encode("utf-8", "replace")
     ),
     "delimiter of a file": sheets.guess_delimiter,
-    "cell of an export": csv_text.safe_cell,
-    "cell as we export it": csv_text.bare_cell,
+    "cell of an export": lambda typed: csv_text.safe_cell(typed[: cells.MAX_CELL]),
+    "cell as we export it": lambda typed: csv_text.bare_cell(typed[: cells.MAX_CELL]),
     "content type": content_type.plain,
     "next": lambda typed: own_address(_request(), typed),
     "mailbox": throttle.mailbox_of,
     "password of plain words": lambda typed: plain_words.PlainWordsValidator().validate(
         typed
     ),
-    "words of a person": lambda typed: plain_words.words_of(User(email=typed)),
+    "words of a person": lambda typed: plain_words.words_of(User(email=typed[:254])),
     "cookie of a browser": lambda typed: places._device_of(_with_device(typed)),
     "campaign": accept.campaign_of,
     "token of a form": lambda typed: robots.read_token(typed, Organisation(pk=1)),

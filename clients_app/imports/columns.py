@@ -20,6 +20,8 @@ from clients_app.questions.countries import COUNTRIES
 from clients_app.questions.fields import QUESTIONS, Question, questions_for
 from clients_app.questions.matching import normalised
 
+LONGEST_WORD = 200
+"""Characters that a name of a column, and a word that we know for another, may have."""
 TYPE = "type"
 """The column that says what kind of client a row is."""
 REFERENCE = "portal_reference"
@@ -78,7 +80,7 @@ _YES_NO = {"نعم": "yes", "y": "yes", "لا": "no", "n": "no"}
 
 def _plain(text: str) -> str:
     """Return a name as it is compared: letters and digits, single blanks."""
-    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", text[:MAX_CELL])
+    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", text[:LONGEST_WORD])
     bare = re.sub(r"[\u064b-\u0652\u0640]", "", normalised(split))
     bare = bare.translate({ord("أ"): "ا", ord("إ"): "ا", ord("آ"): "ا"})
     return " ".join(re.findall(r"[^\W_]+", bare))
@@ -152,7 +154,7 @@ def spelled(name: str, value: str, kind: FieldKind | None) -> str | list[str]:
 
     `name` is what its column is; `kind` is None where that is no question of the form.
     """
-    if len(value) > MAX_CELL:
+    if len(value) > (MAX_CELL if kind is FieldKind.OPTIONS else LONGEST_WORD):
         return value
     if name == TYPE:
         return _TYPES.get(normalised(value), value)

@@ -18,6 +18,7 @@ SHORTEST = 3
 LONGEST_QUERY = 330
 _MOST_WORDS = 12
 _NAME_LENGTH = 330
+_MOST_READ = 2 * _NAME_LENGTH
 _TEXT_LENGTH = 2_000
 
 # Stands before a name and, twice, before that: so one or two letters that a name begins
@@ -27,7 +28,7 @@ START = "\uf8ff"
 
 def _plain(text: str) -> str:
     """Return text for comparing: NFKC, case folded, single blanks, nothing invisible."""
-    folded = normal_form("NFKC", text[:_TEXT_LENGTH]).casefold()
+    folded = normal_form("NFKC", text[:_MOST_READ]).casefold()
     shown = (
         " " if unicodedata.category(char) == "Cc" else char
         for char in normal_form("NFC", folded)
@@ -67,7 +68,7 @@ def search_text_for(
         if name not in seen:
             seen += f" | {name}"
     phone, tax = (
-        str(answers.get(key) or "")[:_TEXT_LENGTH] for key in ("phone", "tax_number")
+        str(answers.get(key) or "")[:_MOST_READ] for key in ("phone", "tax_number")
     )
     phone = re.sub(r"[^0-9+]", "", _western(phone))
     tax_digits = re.sub(r"[^0-9]", "", _western(tax))

@@ -15,9 +15,9 @@ from typing import Any
 
 from clients_app.models.normal_form import normal_form
 
-MOST = 10_000
-"""Characters that are compared: no answer, cell or name of Heffl's has more."""
-MOST_FOLDED = 2_000
+MOST = 5_000
+"""Characters that are compared: no answer and no name of Heffl's has more."""
+MOST_FOLDED = 1_000
 """Characters of a name or number that tell whether it may be a known one."""
 
 

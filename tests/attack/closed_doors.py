@@ -90,11 +90,11 @@ def _answered(
         allow_redirects=False,
         timeout=PATIENCE,
     )
-    always = {"X-Request-ID", "Date", "Connection"}  # the last is about the wire
+    always = {"x-request-id", "date", "connection"}  # the last is about the wire
     kept = {
-        name: value.replace(slug, "…")
+        name.lower(): value.replace(slug, "…")
         for name, value in answer.headers.items()
-        if name not in always
+        if name.lower() not in always
     }
     text = answer.text.replace(slug, "…").replace(CLOSED, "…").replace(NEVER, "…")
     return answer.status_code, kept, sorted(answer.cookies.keys()), text

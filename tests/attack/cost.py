@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tests.attack.portal import PATIENCE, Finding, Portal, family
 
@@ -40,6 +40,8 @@ ALL = {
     "brackets": b"[",
     "tags": b"%3Ca",
 }
+ASIS = "%&=+@()[];,\\-<"
+"""What a query may hold as it is."""
 FEW = ("ats", "marks", "letters and bytes")
 HEADER_NAMES = (
     *("User-Agent", "Referer", "Accept", "Accept-Encoding", "Accept-Language"),
@@ -137,12 +139,8 @@ def _asked_of(portal: Portal, path: str) -> Iterator[Question]:
     names = list(dict.fromkeys([*names, "next", "q", "lang", "name", "source"]))
     for text, unit in texts.items():
         wide = b"&".join(b"%s=%s" % (name.encode(), b"%s") for name in names)
-        yield Question(
-            "GET",
-            f"{path}?{_filled(wide, unit, LINE - len(path)).decode('latin-1')}",
-            text,
-            "the query",
-        )
+        query = quote(_filled(wide, unit, LINE - len(path)), safe=ASIS)
+        yield Question("GET", f"{path}?{query}"[:LINE], text, "the query")
         for most in (DESK_FORM if closed else FORM, TOO_MUCH):
             body = _filled(wide, unit, most)
             yield Question("POST", path, text, f"{most} bytes of a form", body)
