@@ -107,7 +107,7 @@ def question(kind: FieldKind) -> Question:
 
 def _answers_of_each_kind(typed: str) -> object:
     specs = [replace(question(kind), name=f"cf_{kind}") for kind in FieldKind]
-    posted: dict[str, object] = {spec.name: typed for spec in specs} | {"name": "A"}
+    posted: dict[str, object] = {"name": "A", **{spec.name: typed for spec in specs}}
     return answers.check(posted, region="SA", extra=specs)
 
 
