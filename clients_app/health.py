@@ -55,14 +55,17 @@ def state() -> dict[str, str]:
     return found
 
 
-def warnings() -> list[str]:
+def warnings(*, starting: bool = False) -> list[str]:
     """Return what calls for the operator and does not keep this process from its work.
 
+    While it is `starting`, a worker may be, too: that none was seen says nothing then.
     Raises what the database raises.
     """
     found = []
     workers = beats.workers()
-    if workers.unseen is None:
+    if starting:
+        pass
+    elif workers.unseen is None:
         found.append("no delivery worker was ever seen")
     elif workers.unseen > beats.LATE.total_seconds():
         found.append(f"no delivery worker was seen for {workers.unseen:.0f} s")
@@ -74,21 +77,21 @@ def warnings() -> list[str]:
     return found
 
 
-def tell() -> None:
+def tell(*, starting: bool = False) -> None:
     """Log what is amiss, at a start and now and then."""
     found = state()
     for part in PARTS:
         if found[part] != OK:
             log.error("not ready", extra={"action": part, "reason": found[part]})
     if found["database"] == OK and found["migrations"] == OK:
-        for words in warnings():
+        for words in warnings(starting=starting):
             log.warning("not in order", extra={"reason": words})
 
 
 def tell_at_start() -> None:
     """Log what is amiss; leave no connection behind for the processes made of this one."""
     try:
-        tell()
+        tell(starting=True)
     except (DatabaseError, InterfaceError) as error:
         log.error("database away", extra=outage.told(error))
     finally:

@@ -177,6 +177,14 @@ def test_no_worker_is_a_warning():
     assert 300 <= float(samples()["portal_worker_last_seen_seconds"]) < 400
 
 
+def test_a_start_does_not_miss_the_worker_that_starts_beside_it(caplog):
+    health.tell(starting=True)
+    assert caplog.messages == []
+
+    health.tell()
+    assert caplog.messages == ["not in order"]
+
+
 def test_a_process_that_has_gone_is_forgotten():
     long_ago = RIGHT() - timedelta(days=2)
     for role in BeatRole:

@@ -82,7 +82,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "The database is not up to date. Run `python manage.py migrate` first."
             )
-        health.tell()
+        health.tell(starting=True)
         if options["once"]:
             if not beats.may_send():
                 raise CommandError(
