@@ -85,7 +85,7 @@ PARTS: dict[str, Any] = {
 }
 # Tables that a look at a page may touch: counts of tries, what is noted about it, and the
 # asker's own row (when they last signed in, what they prefer).
-MAY_MOVE = {"look", "auditevent", "signupbucket", "user"}
+MAY_MOVE = {"beat", "look", "auditevent", "signupbucket", "user"}
 
 
 @dataclass

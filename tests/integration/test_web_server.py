@@ -271,7 +271,10 @@ def test_only_the_page_for_files_takes_a_request_as_large_as_a_file(web, reviewe
         b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part
         for part in [
             (b"csrfmiddlewaretoken", token.encode()),
-            (b'file"; filename="f.csv', b"Company\r\nGulf Star\r\n".ljust(FORM, b"\n")),
+            (
+                b'file"; filename="f.csv',
+                b"Company\r\nGulf Star\r\n".ljust(4 * FORM, b"\n"),
+            ),
         ]
     )
     rest = HOST + b"Connection: close\r\nCookie: %b\r\n" % cookies.encode()

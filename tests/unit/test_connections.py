@@ -207,11 +207,11 @@ def test_one_too_many_takes_the_place_of_who_waited_longest(served, monkeypatch)
 
 def test_requests_may_not_fill_the_memory(served, monkeypatch):
     """The largest of those that are not whole yet goes first; a small one stays."""
-    monkeypatch.setattr(bounds, "IN_MEMORY", 1_000_000)
+    monkeypatch.setattr(bounds, "IN_MEMORY", 100_000)
     with contextlib.ExitStack() as stack:
         small = stack.enter_context(opened(served.port, post(1_000, b"x" * 900)))
         large = [
-            stack.enter_context(opened(served.port, post(900_000, b"x" * 600_000)))
+            stack.enter_context(opened(served.port, post(120_000, b"x" * 70_000)))
             for _ in range(2)
         ]
 

@@ -36,6 +36,7 @@ LEFT = {
     "clients_app/crypto.py new_entry": OPERATOR,
     "clients_app/questions/widgets.py": OWN,
     "clients_app/imports/drafts.py upload": SHORT,
+    "clients_app/views/brand.py logo_address": OWN,
     "clients_app/views/kiosk.py signup_kiosk_thanks": SHORT,
 }
 """Files, and functions in them, that no reader needs to reach, and why."""
