@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpRespo
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import resolve, reverse
+from django.utils import translation
 from django.utils.http import urlencode
 
 from clients_app.accounts import proof
@@ -47,6 +48,9 @@ def request_log(get_response: Handler) -> Handler:
         given = request.headers.get("X-Request-ID", "")
         own = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         token = request_id.set(own)
+        # A thread still has the language of whoever it answered before, and a fault may
+        # be told before LocaleMiddleware has its turn.
+        translation.activate(translation.get_language_from_request(request))
         started = time.perf_counter()
         try:
             response = get_response(request)

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.shortcuts import render
+from django.utils import translation
 
 PAGES = ["400", "403", "403_csrf", "404", "413", "415", "500", "503"]
 
@@ -43,3 +44,18 @@ def test_unknown_address_is_a_plain_page(client, db):
 
     assert response.status_code == 404
     assert "There is no such page" in response.content.decode()
+
+
+@pytest.mark.parametrize(("spoken", "page"), [("en", "ltr"), ("ar", "rtl")])
+def test_an_early_fault_speaks_the_language_of_its_own_reader(client, spoken, page):
+    """Before LocaleMiddleware a thread has the language of whoever it answered last."""
+    other = "ar" if spoken == "en" else "en"
+    client.get("/accounts/login/", headers={"accept-language": other})
+
+    with translation.override(other):
+        answer = client.get(
+            "/accounts/login/?" + "x&" * 500, headers={"accept-language": spoken}
+        )
+
+    assert answer.status_code == 413
+    assert f'dir="{page}"' in answer.content.decode()
