@@ -48,9 +48,6 @@ def request_log(get_response: Handler) -> Handler:
         given = request.headers.get("X-Request-ID", "")
         own = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         token = request_id.set(own)
-        # A thread still has the language of whoever it answered before, and a fault may
-        # be told before LocaleMiddleware has its turn.
-        translation.activate(translation.get_language_from_request(request))
         started = time.perf_counter()
         try:
             response = get_response(request)
@@ -164,6 +161,9 @@ def plain_faults(get_response: Handler) -> Handler:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        # A thread still has the language of whoever it answered before, and a fault may
+        # be told before LocaleMiddleware has its turn.
+        translation.activate(translation.get_language_from_request(request))
         try:
             _ = request.GET  # here, because the page for the fault reads it, too
         except errors.TOO_MUCH:
