@@ -138,8 +138,8 @@ def _is_plain(value: Any) -> bool:
 
 
 def texts(value: Any) -> list[str]:
-    """Return the texts in a list."""
-    return [each for each in value if isinstance(each, str)] if _listed(value) else []
+    """Return the texts in a list, and its numbers as text."""
+    return [str(each) for each in value if _is_plain(each)] if _listed(value) else []
 
 
 def numbers(value: Any) -> list[float]:
