@@ -108,7 +108,7 @@ def test_what_is_left_out_is_there():
     assert all((ROOT / name.split()[0]).exists() for name in LEFT)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_instructions_grow_with_the_text_and_no_faster():
     if why := instructions.missing():
         pytest.skip(why)
