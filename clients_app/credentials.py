@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from clients_app.crypto import KeyRing, SealError, Secret, kid_of
+from clients_app.crypto import KeyRing, SealError, Secret, count_kids, kid_of
 from clients_app.heffl.api import HefflAPI
 from clients_app.models import (
     ApiCredential,
@@ -178,14 +178,8 @@ def api_with(key: Secret) -> HefflAPI:
 
 def kids_in_use() -> dict[str, int]:
     """Count the stored keys by the id of the ring key that seals them ("?" = malformed)."""
-    counts: dict[str, int] = {}
-    for token in ApiCredential.objects.held().values_list("ciphertext", flat=True):
-        try:
-            kid = kid_of(token)
-        except SealError:
-            kid = "?"
-        counts[kid] = counts.get(kid, 0) + 1
-    return counts
+    held = ApiCredential.objects.held()
+    return count_kids(held.values_list("ciphertext", flat=True))
 
 
 def unreadable() -> list[ApiCredential]:

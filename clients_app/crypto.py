@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -219,6 +219,18 @@ def kid_of(token: str) -> str:
     if len(parts) != 3 or parts[0] != VERSION or not _KID.fullmatch(parts[1]):
         raise SealError("A stored value does not look sealed")
     return parts[1]
+
+
+def count_kids(tokens: Iterable[str]) -> dict[str, int]:
+    """Count sealed values by the id of the key that sealed them ("?" = malformed)."""
+    counts: dict[str, int] = {}
+    for token in tokens:
+        try:
+            kid = kid_of(token)
+        except SealError:
+            kid = "?"
+        counts[kid] = counts.get(kid, 0) + 1
+    return counts
 
 
 def new_entry(kid: str) -> str:

@@ -59,6 +59,7 @@ urlpatterns = [
         factors.factor_add_passkey,
         name="mfa_add_webauthn",
     ),
+    path("accounts/sessions/", account.account_sessions, name="usersessions_list"),
     path("accounts/shortcuts/", account.account_shortcuts, name="account-shortcuts"),
     path("accounts/stay/", account.account_stay, name="account-stay"),
     path("healthz", health.health_alive, name="health-alive"),

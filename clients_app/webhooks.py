@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from clients_app import audit, tally
-from clients_app.crypto import KeyRing, SealError, Secret, kid_of
+from clients_app.crypto import KeyRing, SealError, Secret, count_kids, kid_of
 from clients_app.heffl import signature
 from clients_app.heffl.contract import clean_text, load_json
 from clients_app.heffl.errors import UnreadableAnswer
@@ -249,14 +249,7 @@ def prune(now: datetime | None = None) -> int:
 
 def kids_in_use() -> dict[str, int]:
     """Count the stored secrets by the id of the ring key that seals them ("?": malformed)."""
-    counts: dict[str, int] = {}
-    for token in WebhookSecret.objects.values_list("ciphertext", flat=True):
-        try:
-            kid = kid_of(token)
-        except SealError:
-            kid = "?"
-        counts[kid] = counts.get(kid, 0) + 1
-    return counts
+    return count_kids(WebhookSecret.objects.values_list("ciphertext", flat=True))
 
 
 def unreadable() -> int:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from clients_app.accounts import seals
 from clients_app.accounts.credential_field import CredentialField
-from clients_app.crypto import SealError, Secret, kid_of
+from clients_app.crypto import SealError, Secret, count_kids
 
 log = logging.getLogger("portal.accounts")
 NONSENSE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
@@ -147,15 +147,8 @@ def _tokens(data: Any) -> list[str]:
 
 def kids_in_use() -> dict[str, int]:
     """Count the sealed second factors by the id of the ring key ("?" = malformed)."""
-    counts: dict[str, int] = {}
-    for data in _sealed().values_list("data", flat=True):
-        for token in _tokens(data):
-            try:
-                kid = kid_of(token)
-            except SealError:
-                kid = "?"
-            counts[kid] = counts.get(kid, 0) + 1
-    return counts
+    kept = _sealed().values_list("data", flat=True)
+    return count_kids(token for data in kept for token in _tokens(data))
 
 
 def unreadable() -> int:

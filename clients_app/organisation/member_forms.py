@@ -12,9 +12,10 @@ from clients_app.models import Role
 from clients_app.organisation.forms import CleanText
 
 
-def _email() -> forms.EmailField:
+def email_field(label: Any, *, autocomplete: str = "off") -> forms.EmailField:
+    """Return the question for an address that somebody signs in, or will sign in, with."""
     return forms.EmailField(
-        label=_("Email"),
+        label=label,
         max_length=254,
         error_messages={
             "required": _("Enter the email address"),
@@ -22,7 +23,7 @@ def _email() -> forms.EmailField:
             "max_length": _("The email address is too long"),
         },
         widget=forms.EmailInput(
-            attrs={"autocomplete": "off", "dir": "ltr", "maxlength": None}
+            attrs={"autocomplete": autocomplete, "dir": "ltr", "maxlength": None}
         ),
     )
 
@@ -48,7 +49,7 @@ class RoleForm(forms.Form):
 class InviteForm(RoleForm):
     """Whom to invite, as what, and in which language the mail is."""
 
-    email = _email()
+    email = email_field(_("Email"))
     language = forms.ChoiceField(
         label=_("Language of the mail"),
         choices=settings.LANGUAGES,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.views import list_usersessions
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import (
+    require_http_methods,
     require_POST,
     require_safe,
 )
@@ -18,6 +22,8 @@ from clients_app.models import (
     Membership,
     User,
 )
+
+_list_sessions = reauthentication_required(list_usersessions, allow_get=True)
 
 
 def _person(request: HttpRequest) -> User:
@@ -45,6 +51,16 @@ def home(request: HttpRequest) -> HttpResponse:
 def account_preferences(request: HttpRequest) -> HttpResponse:
     """Show what a person can set for themselves, and the way to each page."""
     return render(request, "account/preferences.html", {"person": _person(request)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_sessions(request: HttpRequest) -> HttpResponseBase:
+    """Show where a person is signed in; ending the others asks first who it is.
+
+    OWASP ASVS 7.5.2: whoever finds a page open must not sign its owner out elsewhere.
+    """
+    answer: HttpResponseBase = _list_sessions(request)
+    return answer
 
 
 @require_POST

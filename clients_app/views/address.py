@@ -19,24 +19,14 @@ from django.views.decorators.http import require_http_methods
 
 from clients_app.accounts import addresses
 from clients_app.models import AddressChange, User
+from clients_app.organisation.member_forms import email_field
 from clients_app.views.access import proved_lately
 
 
 class AddressForm(forms.Form):
     """The address that somebody wants to sign in with."""
 
-    email = forms.EmailField(
-        label=gettext_lazy("New email address"),
-        max_length=254,
-        error_messages={
-            "required": gettext_lazy("Enter the email address"),
-            "invalid": gettext_lazy("Enter an email address like name@example.com"),
-            "max_length": gettext_lazy("The email address is too long"),
-        },
-        widget=forms.EmailInput(
-            attrs={"autocomplete": "email", "dir": "ltr", "maxlength": None}
-        ),
-    )
+    email = email_field(gettext_lazy("New email address"), autocomplete="email")
 
     def clean_email(self) -> str:
         """Return the address in lower case, as addresses are kept."""

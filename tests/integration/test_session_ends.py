@@ -252,3 +252,29 @@ def test_a_password_before_the_second_factor_opens_nothing(frontdesk):
     )
 
     assert browser.get("/accounts/2fa/webauthn/add/").status_code == 302
+
+
+def test_other_sessions_are_seen_at_once_and_ended_after_a_fresh_proof(frontdesk):
+    frontdesk.user.set_password(PASSWORD)
+    frontdesk.user.save()
+    typed = {"login": frontdesk.user.email, "password": PASSWORD}
+    browser, elsewhere = Client(), Client()
+    for each in (elsewhere, browser):
+        each.post("/accounts/login/", typed)
+        each.get(NEW)
+    session = browser.session
+    records = session["account_authentication_methods"]
+    session["account_authentication_methods"] = [
+        record | {"at": record["at"] - 301} for record in records
+    ]
+    session.save()
+
+    assert browser.get("/accounts/sessions/").status_code == 200
+    asked = browser.post("/accounts/sessions/")
+    assert asked.url.startswith("/accounts/reauthenticate/")
+    assert elsewhere.get(NEW).status_code == 200
+
+    browser.post(asked.url, {"password": PASSWORD}, follow=True)
+    browser.post("/accounts/sessions/")
+    assert elsewhere.get(NEW).status_code == 302
+    assert browser.get(NEW).status_code == 200
