@@ -18,14 +18,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10_000, 100_000, 1_000_000)
 """Characters."""
-MOST = 2_000_000_000
-"""Instructions for the texts of the first size, beyond which nothing waits for the next."""
+_NEXT = dict(zip(SIZES, SIZES[1:], strict=False))
+DEPENDS, FEW = 3, 3
+"""What takes less than three times as much for ten times the text was cut before; of the
+others, so many shapes go on to the largest size."""
 FLOOR = 300_000
 """Instructions below which nothing is compared: what any call takes."""
 DOUBLED = 2.5
@@ -82,16 +85,23 @@ class Counter:
         return int(counted[1])
 
 
-def is_too_fast(counts: Sequence[int]) -> bool:
-    """Say whether the last of these counts is far beyond the one before."""
-    if len(counts) < 2:
-        return counts[-1] > MOST
-    doublings = math.log2(SIZES[len(counts) - 1] / SIZES[len(counts) - 2])
-    return bool(counts[-1] > DOUBLED**doublings * max(counts[-2], FLOOR))
+@dataclass(frozen=True)
+class Step:
+    """What a reader took for texts of one size, and for the same texts of the next."""
+
+    size: int
+    before: int
+    after: int
+
+    @property
+    def is_too_fast(self) -> bool:
+        """Say whether the instructions grew far more than the texts."""
+        doublings = math.log2(_NEXT[self.size] / self.size)
+        return bool(self.after > DOUBLED**doublings * max(self.before, FLOOR))
 
 
-def counted() -> dict[str, list[int]]:
-    """Return by reader the instructions for each size, in all its shapes together.
+def counted() -> dict[str, list[Step]]:
+    """Return by reader how the instructions grew from size to size.
 
     What grows too fast is followed no further. Runs in a process of its own.
     """
@@ -111,8 +121,23 @@ def counted() -> dict[str, list[int]]:
             stdout=subprocess.PIPE,
             check=True,
         )
-    found: dict[str, list[int]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    found: dict[str, list[list[int]]] = json.loads(done.stdout.splitlines()[-1])
+    return {name: [Step(*step) for step in steps] for name, steps in found.items()}
+
+
+def _steps(cost: Callable[[int, Sequence[str]], int], shapes: list[str]) -> list[Step]:
+    """Follow a reader through the sizes; `cost` takes a size and shapes.
+
+    A million characters of every shape take minutes here: the last step goes on with
+    the dearest few alone, where what a reader takes depends on the length at all.
+    """
+    small, middle, large = SIZES
+    first = Step(small, cost(small, shapes), cost(middle, shapes))
+    if first.is_too_fast:
+        return [first]
+    if first.after > DEPENDS * first.before:
+        shapes = sorted(shapes, key=lambda shape: cost(middle, [shape]))[-FEW:]
+    return [first, Step(middle, cost(middle, shapes), cost(large, shapes))]
 
 
 def main() -> None:
@@ -124,20 +149,22 @@ def main() -> None:
     from tests import readers
 
     texts = {
-        size: {shape: readers.of_shape(shape, size) for shape in readers.SHAPES}
+        (size, shape): readers.of_shape(shape, size)
         for size in SIZES
+        for shape in readers.SHAPES
     }
     counter = Counter(sys.argv[1])
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[Step]] = {}
     for name in readers.READERS:
         readers.read(name, readers.of_shape("words", 50))  # what is made once is made
-        counts = found[name] = []
-        for size in SIZES:
-            given = [texts[size][shape] for shape in readers.shapes_of(name)]
-            counts.append(counter.of(partial(readers.read_all, name, given)))
-            if is_too_fast(counts):
-                break
-    sys.stdout.write(json.dumps(found) + "\n")
+
+        def cost(size: int, shapes: Sequence[str], name: str = name) -> int:
+            given = [texts[size, shape] for shape in shapes]
+            return counter.of(partial(readers.read_all, name, given))
+
+        found[name] = _steps(cost, list(readers.shapes_of(name)))
+    told = {name: [astuple(step) for step in steps] for name, steps in found.items()}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -113,8 +113,21 @@ def test_the_instructions_grow_with_the_text_and_no_faster():
     if why := instructions.missing():
         pytest.skip(why)
 
-    counts = instructions.counted()
+    grown = instructions.counted()
 
-    assert counts.keys() == readers.READERS.keys()
-    too_fast = {name: n for name, n in counts.items() if instructions.is_too_fast(n)}
+    assert grown.keys() == readers.READERS.keys()
+    assert all(steps for steps in grown.values())
+    too_fast = {
+        name: steps
+        for name, steps in grown.items()
+        if any(step.is_too_fast for step in steps)
+    }
     assert too_fast == {}
+
+
+@pytest.mark.parametrize(("after", "too_fast"), [(10, False), (20, False), (100, True)])
+def test_the_square_of_a_text_is_too_fast(after, too_fast):
+    """Ten times the text may take 2.5 to the power of 3.3: 21 times as many, not 100."""
+    million = 1_000_000
+
+    assert instructions.Step(10_000, million, after * million).is_too_fast is too_fast
